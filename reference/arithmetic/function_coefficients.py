@@ -50,7 +50,8 @@ def rows(values, indent="      "):
 
 
 def main():
-    print("// Constants of the elementary functions, each one real number rounded to binary64 once.")
+    print("// Constants of the elementary functions, each one real number rounded to binary64"
+          " once.")
     print("// Made by function_coefficients.py; change that, not this.")
     print("#pragma once\n")
     print("#include <cstdint>\n")
@@ -60,7 +61,8 @@ def main():
     ln2 = mp.ln(2)
     ln2_high = mp.floor(ln2 * 2**43) / mpf(2) ** 43
     constant("kLog2E", 1 / ln2, "1 / ln 2")
-    constant("kLn2High", ln2_high, "ln 2 cut to a multiple of 2^-43: times an integer below 2^10, exact")
+    constant("kLn2High", ln2_high,
+             "ln 2 cut to a multiple of 2^-43: times an integer below 2^10, exact")
     constant("kLn2Low", ln2 - ln2_high, "ln 2 - kLn2High, within 2^-98")
 
     constant("kLn2First", ln2, "ln 2 in two parts, whose sum is within 2^-108 of it")
@@ -74,7 +76,8 @@ def main():
     constant("kHalfPi2", second, "second part")
     constant("kHalfPi3", half_pi - first - second, "third part")
 
-    print("\n// erf(x) = x * (sum over n of kErfMaclaurin<n> * x^(2n)), 2 / sqrt(pi) * (-1)^n / (n! (2n+1))")
+    print("\n// erf(x) = x * (sum over n of kErfMaclaurin<n> * x^(2n)),"
+          " 2 / sqrt(pi) * (-1)^n / (n! (2n+1))")
     for n in range(ERF_MACLAURIN_TERMS):
         value = 2 / mp.sqrt(mp.pi) * (-1) ** n / (mp.factorial(n) * (2 * n + 1))
         print(f"inline constexpr double kErfMaclaurin{n} = {text(value)};")

@@ -130,7 +130,8 @@ TOUCHSTONE_HOST_DEVICE inline double Exp(double x) {
   p = Fma(p, r, 0.5);                // 1/2!
   p = Fma(p, r, 1.0);
   p = Fma(p, r, 1.0);
-  return FromBits(Bits(p) + (Bits(shifted) << 52));
+  const double y = FromBits(Bits(p) + (Bits(shifted) << 52));
+  return Select(x != x, x, y);  // the payload of a NaN must not reach the exponent
 }
 // [doc: end exp]
 

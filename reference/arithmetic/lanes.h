@@ -9,9 +9,10 @@
 
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
-#include "reference/formats/bf16.h"
+#include "reference/formats/host_device.h"
 
 namespace touchstone {
 

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <bit>
+#include <concepts>
 #include <cstdint>
 
 #include "reference/formats/dtype.h"
@@ -70,7 +71,11 @@ constexpr Bf16 CanonicalNan(Bf16 x) {
   return (x.bits & 0x7fff) > 0x7f80 ? Bf16{kCanonicalNanBf16} : x;
 }
 
-template <typename Storage>
+// The C++ types that tensors hold, and the dtype of each. Any other type does not compile.
+template <typename T>
+concept Element = std::same_as<T, float> || std::same_as<T, Bf16> || std::same_as<T, int64_t>;
+
+template <Element T>
 inline constexpr Dtype kDtypeOf = Dtype::kF32;
 template <>
 inline constexpr Dtype kDtypeOf<Bf16> = Dtype::kBf16;

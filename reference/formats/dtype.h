@@ -14,13 +14,20 @@ enum class Dtype { kF32, kBf16, kE4m3, kE5m2, kE8m0, kInt4, kI64 };
 
 constexpr std::string_view Name(Dtype dtype) {
   switch (dtype) {
-    case Dtype::kF32: return "f32";
-    case Dtype::kBf16: return "bf16";
-    case Dtype::kE4m3: return "e4m3";
-    case Dtype::kE5m2: return "e5m2";
-    case Dtype::kE8m0: return "e8m0";
-    case Dtype::kInt4: return "int4";
-    case Dtype::kI64: return "i64";
+    case Dtype::kF32:
+      return "f32";
+    case Dtype::kBf16:
+      return "bf16";
+    case Dtype::kE4m3:
+      return "e4m3";
+    case Dtype::kE5m2:
+      return "e5m2";
+    case Dtype::kE8m0:
+      return "e8m0";
+    case Dtype::kInt4:
+      return "int4";
+    case Dtype::kI64:
+      return "i64";
   }
   return "unknown";
 }
@@ -36,10 +43,14 @@ constexpr std::optional<Dtype> DtypeFromName(std::string_view name) {
 // Bytes of one element in memory and in files; int4 takes one byte an element until it is packed.
 constexpr size_t ElementBytes(Dtype dtype) {
   switch (dtype) {
-    case Dtype::kF32: return 4;
-    case Dtype::kBf16: return 2;
-    case Dtype::kI64: return 8;
-    default: return 1;
+    case Dtype::kF32:
+      return 4;
+    case Dtype::kBf16:
+      return 2;
+    case Dtype::kI64:
+      return 8;
+    default:
+      return 1;
   }
 }
 

@@ -8,7 +8,8 @@
 //   bf16 value = n * 2^-E, n = sum of the four fields (w >> 0, 8, 16, 24) & 127, minus 254
 //   f32 value  = n * 2^-E, n = (w & 0xffff) + (w >> 16) - 65535
 //
-// Both values are exact in their format. Source: Salmon, Moraes, Dror and Shaw, "Parallel random
+// Both values are exact in their format where 2^-E is a normal number of it or its smallest
+// subnormal. Source: Salmon, Moraes, Dror and Shaw, "Parallel random
 // numbers: as easy as 1, 2, 3", SC 2011; the test holds its published known answers.
 #pragma once
 

@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <numeric>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -22,8 +24,15 @@ struct Tensor {
   std::vector<std::byte> data;
 
   Tensor() = default;
+  // All bits zero. Throws where an extent is negative or the size does not fit 63 bits.
   Tensor(Dtype type, std::vector<int64_t> extents) : dtype(type), shape(std::move(extents)) {
-    data.resize(static_cast<size_t>(count()) * ElementBytes(dtype));
+    int64_t bytes = static_cast<int64_t>(ElementBytes(dtype));
+    for (const int64_t extent : shape) {
+      TOUCHSTONE_REQUIRE(extent >= 0);
+      TOUCHSTONE_REQUIRE(extent == 0 || bytes <= std::numeric_limits<int64_t>::max() / extent);
+      bytes *= extent;
+    }
+    data.resize(static_cast<size_t>(bytes));
   }
 
   int64_t count() const {
@@ -32,7 +41,7 @@ struct Tensor {
 
   template <typename T>
   T* values() {
-    TOUCHSTONE_REQUIRE(dtype == kDtypeOf<T>);
+    TOUCHSTONE_REQUIRE(dtype == kDtypeOf<std::remove_const_t<T>>);
     return reinterpret_cast<T*>(data.data());
   }
   template <typename T>
@@ -53,10 +62,14 @@ struct Tensor {
   // Element i, exactly. No storage format here is wider than binary64; i64 must stay below 2^53.
   double Real(int64_t i) const {
     switch (dtype) {
-      case Dtype::kF32: return static_cast<double>(values<float>()[i]);
-      case Dtype::kBf16: return static_cast<double>(Widen(values<Bf16>()[i]));
-      case Dtype::kI64: return static_cast<double>(values<int64_t>()[i]);
-      default: throw ContractViolation("Tensor::Real: a dtype that no recipe stores yet");
+      case Dtype::kF32:
+        return static_cast<double>(values<float>()[i]);
+      case Dtype::kBf16:
+        return static_cast<double>(Widen(values<Bf16>()[i]));
+      case Dtype::kI64:
+        return static_cast<double>(values<int64_t>()[i]);
+      default:
+        throw ContractViolation("Tensor::Real: a dtype that no recipe stores yet");
     }
   }
 
@@ -73,6 +86,7 @@ struct Tensor {
   template <typename T, char... kLetters>
   View<T, kLetters...> Strided(T* first) const {
     TOUCHSTONE_REQUIRE(shape.size() == sizeof...(kLetters));
+    TOUCHSTONE_REQUIRE(data.size() == static_cast<size_t>(count()) * sizeof(T));
     View<T, kLetters...> view{first, {}, {}};
     int64_t step = 1;
     for (size_t d = shape.size(); d-- > 0;) {

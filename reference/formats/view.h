@@ -18,6 +18,8 @@ struct View {
   static constexpr size_t kRank = sizeof...(kLetters);
   static constexpr std::array<char, kRank> kNames{kLetters...};
 
+  static constexpr bool Carries(char letter) { return ((letter == kLetters) || ...); }
+
   T* data = nullptr;
   std::array<int64_t, kRank> shape{};
   std::array<int64_t, kRank> stride{};
@@ -56,24 +58,28 @@ View<T, kLetters...> Packed(T* data, Extent... extent) {
   return view;
 }
 
-// The extent that the letter names, which every view that carries the letter must share:
+// The extent that the letter names, which every view that carries the letter must share; that of a
+// digit must be the digit:
 //   const int64_t T = Extent<'T'>(x, positions, y);
 template <char kLetter, typename... Views>
 int64_t Extent(const Views&... views) {
-  int64_t extent = -1;
-  const auto look = [&extent](const auto& view) {
+  static_assert((Views::Carries(kLetter) || ...), "no view carries the letter");
+  int64_t extent = '0' <= kLetter && kLetter <= '9' ? kLetter - '0' : -1;  // -1: not known yet
+  int number = 0;  // of the view, from 1, for the message
+  const auto look = [&extent, &number](const auto& view) {
+    ++number;
     for (size_t d = 0; d < view.kRank; ++d) {
       if (view.kNames[d] != kLetter) continue;
       if (view.shape[d] < 0 || (extent >= 0 && view.shape[d] != extent)) {
-        throw ContractViolation(std::string("extent ") + kLetter + " is " +
-                                std::to_string(view.shape[d]) + " in one tensor and " +
-                                std::to_string(extent) + " in another");
+        throw ContractViolation(std::string("extent ") + kLetter + " of view " +
+                                std::to_string(number) + " is " + std::to_string(view.shape[d]) +
+                                ", expected " +
+                                (extent >= 0 ? std::to_string(extent) : "0 or more"));
       }
       extent = view.shape[d];
     }
   };
   (look(views), ...);
-  TOUCHSTONE_REQUIRE(extent >= 0);
   return extent;
 }
 
