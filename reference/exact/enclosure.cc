@@ -1,0 +1,202 @@
+#include "reference/exact/enclosure.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+namespace touchstone::exact {
+namespace {
+
+// b repeated to the shape of a, where b has one row or one column.
+Enclosure Repeated(const Enclosure& b, int64_t rows, int64_t cols) {
+  if (b.rows() == rows && b.cols() == cols) return b;
+  TOUCHSTONE_REQUIRE((b.rows() == 1 || b.rows() == rows) && (b.cols() == 1 || b.cols() == cols));
+  const int64_t down = b.rows() == rows ? 1 : rows, across = b.cols() == cols ? 1 : cols;
+  return {b.value.replicate(down, across), b.lower.replicate(down, across),
+          b.upper.replicate(down, across), b.undecidable.replicate(down, across)};
+}
+
+// The range of f over the four corners, for f monotone in each argument.
+Enclosure Corners(const Enclosure& a, const Enclosure& wide_b, double error,
+                  const std::function<double(double, double)>& f) {
+  const Enclosure b = Repeated(wide_b, a.rows(), a.cols());
+  Enclosure y{Matrix(a.rows(), a.cols()), Matrix(a.rows(), a.cols()), Matrix(a.rows(), a.cols()),
+              a.undecidable || b.undecidable};
+  for (int64_t i = 0; i < a.rows(); ++i) {
+    for (int64_t j = 0; j < a.cols(); ++j) {
+      const double corner[] = {f(a.lower(i, j), b.lower(i, j)), f(a.lower(i, j), b.upper(i, j)),
+                               f(a.upper(i, j), b.lower(i, j)), f(a.upper(i, j), b.upper(i, j))};
+      const double value = f(a.value(i, j), b.value(i, j));
+      for (const double end : corner) {
+        const bool same_class =
+            std::isnan(end) == std::isnan(value) && (!std::isinf(value) || end == value);
+        if (!same_class) y.undecidable(i, j) = true;
+      }
+      y.value(i, j) = value;
+      if (!std::isfinite(value)) continue;  // Settle sets the ends
+      y.lower(i, j) = *std::min_element(std::begin(corner), std::end(corner));
+      y.upper(i, j) = *std::max_element(std::begin(corner), std::end(corner));
+    }
+  }
+  Settle(&y);
+  return Rounded(y, error);
+}
+
+// The largest power of two of which every finite element of a row is a multiple; infinity for
+// zeros.
+Matrix Quantum(const Matrix& x) {
+  Matrix q = Matrix::Constant(x.rows(), 1, std::numeric_limits<double>::infinity());
+  for (int64_t i = 0; i < x.rows(); ++i) {
+    for (int64_t k = 0; k < x.cols(); ++k) {
+      if (x(i, k) == 0.0 || !std::isfinite(x(i, k))) continue;
+      int exponent = 0;
+      const double digits = std::ldexp(std::frexp(std::fabs(x(i, k)), &exponent), 53);
+      const int zeros = std::countr_zero(static_cast<uint64_t>(digits));
+      q(i, 0) = std::min(q(i, 0), std::ldexp(1.0, exponent - 53 + zeros));
+    }
+  }
+  return q;
+}
+
+}  // namespace
+
+Enclosure Exactly(const Matrix& value) {
+  return {value, value, value, Mask::Constant(value.rows(), value.cols(), false)};
+}
+
+Enclosure Exactly(const Tensor& tensor) {
+  const int64_t cols = tensor.shape.empty() ? 1 : tensor.shape.back();
+  const int64_t rows = cols == 0 ? 0 : tensor.count() / cols;
+  Matrix value(rows, cols);
+  for (int64_t i = 0; i < value.size(); ++i) value.data()[i] = tensor.Real(i);
+  return Exactly(value);
+}
+
+Enclosure Within(const Matrix& value, const Matrix& radius) {
+  Enclosure x{value, value - radius, value + radius,
+              Mask::Constant(value.rows(), value.cols(), false)};
+  Settle(&x);
+  return x;
+}
+
+Enclosure Gather(const Enclosure& x, int64_t rows, int64_t cols,
+                 const std::function<int64_t(int64_t, int64_t)>& source) {
+  Enclosure y{Matrix(rows, cols), Matrix(rows, cols), Matrix(rows, cols), Mask(rows, cols)};
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < cols; ++j) {
+      const int64_t at = source(i, j);
+      TOUCHSTONE_REQUIRE(0 <= at && at < x.value.size());
+      y.value(i, j) = x.value.data()[at];
+      y.lower(i, j) = x.lower.data()[at];
+      y.upper(i, j) = x.upper.data()[at];
+      y.undecidable(i, j) = x.undecidable.data()[at];
+    }
+  }
+  return y;
+}
+
+double RoundReal(double x, Dtype storage) {
+  // The conversion rounds to nearest even; out of range it gives an infinity under IEEE-754.
+  const float single = static_cast<float>(x);
+  return storage == Dtype::kBf16 ? static_cast<double>(Widen(NarrowToBf16(single)))
+                                 : static_cast<double>(single);
+}
+
+Enclosure AtPlace(const Enclosure& x, Dtype storage, Place place) {
+  if (place == Place::kOff || storage == Dtype::kF32) return x;
+  Enclosure y = x;
+  const auto round = [storage](double v) { return RoundReal(v, storage); };
+  y.lower = x.lower.unaryExpr(round);
+  y.upper = x.upper.unaryExpr(round);
+  return place == Place::kOn ? y : Hull(x, y);
+}
+
+Enclosure Hull(const Enclosure& a, const Enclosure& b) {
+  Enclosure y{a.value, a.lower.min(b.lower), a.upper.max(b.upper), a.undecidable || b.undecidable};
+  Settle(&y);
+  return y;
+}
+
+void Settle(Enclosure* x) {
+  for (int64_t i = 0; i < x->value.size(); ++i) {
+    const double value = x->value.data()[i];
+    if (std::isfinite(value)) continue;
+    x->lower.data()[i] = value;
+    x->upper.data()[i] = value;
+  }
+}
+
+Enclosure Rounded(const Enclosure& x, double error) {
+  if (error == 0.0) return x;
+  Enclosure y = x;
+  // One IEEE operation is monotone: it never crosses an end that is itself a binary32 number.
+  const auto crossed = [error](double end) {
+    const bool stays = error <= kUnit && static_cast<double>(static_cast<float>(end)) == end;
+    return stays ? 0.0 : error * std::fabs(end) + kSubnormal;
+  };
+  y.lower = x.lower - x.lower.unaryExpr(crossed);
+  y.upper = x.upper + x.upper.unaryExpr(crossed);
+  Settle(&y);
+  return y;
+}
+
+double DivisionError(double divisor) {
+  int exponent;
+  return std::fabs(std::frexp(divisor, &exponent)) == 0.5 ? 0.0 : kFunctionError;
+}
+
+Enclosure Add(const Enclosure& a, const Enclosure& b, double error) {
+  return Corners(a, b, error, std::plus<>());
+}
+Enclosure Subtract(const Enclosure& a, const Enclosure& b, double error) {
+  return Corners(a, b, error, std::minus<>());
+}
+Enclosure Multiply(const Enclosure& a, const Enclosure& b, double error) {
+  return Corners(a, b, error, std::multiplies<>());
+}
+Enclosure Divide(const Enclosure& a, const Enclosure& b, double error) {
+  Enclosure y = Corners(a, b, error, std::divides<>());
+  const Enclosure divisor = Repeated(b, a.rows(), a.cols());
+  const Mask crosses_zero = divisor.lower < 0.0 && divisor.upper > 0.0;
+  y.undecidable = y.undecidable || crosses_zero;
+  return y;
+}
+
+Enclosure Contract(const Enclosure& a, const Enclosure& b) {
+  const auto finite = [](const Matrix& x) {
+    return x.unaryExpr([](double v) { return std::isfinite(v) ? v : 0.0; }).eval();
+  };
+  // Midpoints and radii carry inputs that are themselves only enclosed.
+  const Matrix a_mid = 0.5 * (a.lower + a.upper), a_radius = finite(0.5 * (a.upper - a.lower));
+  const Matrix b_mid = 0.5 * (b.lower + b.upper), b_radius = finite(0.5 * (b.upper - b.lower));
+  const Matrix a_size = finite(a_mid).abs() + a_radius, b_size = finite(b_mid).abs() + b_radius;
+  const auto product = [](const Matrix& x, const Matrix& y) -> Matrix {
+    return (x.matrix() * y.matrix().transpose()).array();
+  };
+
+  const double length = static_cast<double>(a.cols());
+  const Matrix size = product(a_size, b_size);  // sum |a_k b_k|
+  const Matrix spread = product(a_radius, b_size) + product(finite(a_mid).abs(), b_radius);
+  Matrix error = length * (kUnit * size + kSubnormal) + spread;
+  // Known multiples of q whose sizes add up to at most 2^24 q: every partial sum, in any order and
+  // fused or not, is a binary32 number.
+  if ((a_radius == 0.0).all() && (b_radius == 0.0).all()) {
+    const Matrix q = product(Quantum(a_mid), Quantum(b_mid));
+    error = (size <= 0x1p24 * q && q >= 0x1p-149).select(0.0, error);
+  }
+  const Matrix middle = product(a_mid, b_mid);
+
+  Enclosure y{product(a.value, b.value), middle - error, middle + error, size + error > kOverflow};
+  for (int64_t i = 0; i < a.rows(); ++i) {
+    if (a.undecidable.row(i).any()) y.undecidable.row(i).setConstant(true);
+  }
+  for (int64_t j = 0; j < b.rows(); ++j) {
+    if (b.undecidable.row(j).any()) y.undecidable.col(j).setConstant(true);
+  }
+  Settle(&y);
+  return y;
+}
+
+}  // namespace touchstone::exact
