@@ -1,0 +1,106 @@
+#include "lab/input_class.h"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "lab/errors.h"
+#include "reference/formats/philox.h"
+
+namespace touchstone::lab {
+namespace {
+
+float Special(uint32_t which, Dtype dtype) {
+  const bool wide = dtype == Dtype::kF32;
+  const float largest = wide ? std::numeric_limits<float>::max() : Widen(Bf16{0x7f7f});
+  const float smallest = wide ? 0x1p-149f : 0x1p-133f;
+  const float values[] = {INFINITY, -INFINITY, NAN, 0.0f, -0.0f, largest, -largest, smallest};
+  return values[which];
+}
+
+float ClassValue(const std::string& name, uint32_t w, int64_t last_index, Dtype dtype,
+                 int exponent) {
+  const float normal = NormalValue(w, dtype, exponent);
+  if (name == "normal") return normal;
+  if (name == "integers") return static_cast<float>(static_cast<int>(w % 9) - 4);
+  if (name == "wide") return std::ldexp(normal, static_cast<int>(w >> 27) - 16);
+  if (name == "outliers") return last_index % 37 == 5 ? normal * 64.0f : normal;
+  if (name == "ties") return static_cast<float>(static_cast<int>(w % 5) - 2) / 4.0f;
+  if (name == "subnormals") {
+    return dtype == Dtype::kF32 ? std::ldexp(static_cast<float>(PhiloxF32Integer(w)), -149)
+                                : std::ldexp(static_cast<float>(PhiloxBf16Integer(w)), -133);
+  }
+  if (name == "specials") return w % 64 == 0 ? Special((w >> 6) % 8, dtype) : normal;
+  if (name == "zeros") return w % 2 == 0 ? 0.0f : -0.0f;
+  throw UsageError("no input class " + name);
+}
+
+bool IsGeneral(const std::string& input_class) {
+  const auto& names = GeneralClassNames();
+  return std::find(names.begin(), names.end(), input_class) != names.end();
+}
+
+}  // namespace
+
+const std::vector<std::string>& GeneralClassNames() {
+  static const std::vector<std::string> names = {"integers", "normal",     "wide",     "outliers",
+                                                 "ties",     "subnormals", "specials", "zeros"};
+  return names;
+}
+
+float NormalValue(uint32_t word, Dtype dtype, int exponent) {
+  // f32 integers reach 2^16 and bf16 ones 2^8: eight more places give the same magnitude.
+  return dtype == Dtype::kF32
+             ? std::ldexp(static_cast<float>(PhiloxF32Integer(word)), -exponent - 8)
+             : std::ldexp(static_cast<float>(PhiloxBf16Integer(word)), -exponent);
+}
+
+void FillByClass(const std::string& input_class, uint64_t seed, uint32_t tensor, int exponent,
+                 Tensor* out) {
+  const int64_t last = out->shape.empty() ? 1 : out->shape.back();
+  for (int64_t i = 0; i < out->count(); ++i) {
+    const uint32_t w = PhiloxWord(seed, tensor, static_cast<uint64_t>(i));
+    out->SetReal(i, ClassValue(input_class, w, i % last, out->dtype, exponent));
+  }
+}
+
+uint32_t TensorNumber(const std::string& path) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(path.data()), path.size(), digest);
+  return static_cast<uint32_t>(digest[0]) | static_cast<uint32_t>(digest[1]) << 8 |
+         static_cast<uint32_t>(digest[2]) << 16 | static_cast<uint32_t>(digest[3]) << 24;
+}
+
+Tensors MakeTensors(const Case& c) {
+  Tensors tensors;
+  for (const Argument& argument : c.op->arguments) {
+    std::vector<int64_t> shape;
+    for (const char letter : argument.dims) {
+      shape.push_back('0' <= letter && letter <= '9' ? letter - '0' : c.size(letter));
+    }
+    const Dtype dtype = argument.stored == Stored::kRecipe ? c.recipe
+                        : argument.stored == Stored::kF32  ? Dtype::kF32
+                                                           : Dtype::kI64;
+    Tensor tensor(dtype, shape);
+    if (argument.role == Role::kOut) {
+      std::memset(tensor.data.data(), 0xff, tensor.data.size());
+    } else {
+      const std::string path = c.op->name + "/" + c.Name() + "/" + argument.name;
+      const uint32_t number = TensorNumber(path);
+      if (!c.op->fill || !c.op->fill(c, argument, number, &tensor)) {
+        if (dtype == Dtype::kI64) throw UsageError(path + ": an i64 tensor that no fill makes");
+        // An op's own class may leave some tensors as they are in class normal.
+        FillByClass(IsGeneral(c.input_class) ? c.input_class : "normal", c.seed, number,
+                    argument.exponent, &tensor);
+      }
+    }
+    tensors.emplace(argument.name, std::move(tensor));
+  }
+  return tensors;
+}
+
+}  // namespace touchstone::lab

@@ -1,0 +1,40 @@
+// Input classes: integer formulas of the words that Philox gives (rule N10), so that a dozen lines
+// of any language make the same tensors. docs/chapters/inputs.md writes them out.
+//
+//   w is the tensor's word i; E the argument's exponent, in f32 less by what makes the same size
+//   integers    n = w mod 9 - 4                                    any order of a sum is exact
+//   normal      rule N10
+//   wide        rule N10, times 2^((w >> 27) - 16)
+//   outliers    rule N10, times 64 where the last index mod 37 = 5
+//   ties        (w mod 5 - 2) / 4                                  many equal values
+//   subnormals  rule N10 with E = 133 (bf16) or 149 (f32)
+//   specials    rule N10, but where w mod 64 = 0 one of +inf, -inf, NaN, +0, -0, largest, -largest,
+//               smallest subnormal, by (w >> 6) mod 8
+//   zeros       +0 where w is even, -0 where it is odd
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lab/spec.h"
+
+namespace touchstone::lab {
+
+// The names above, in that order.
+const std::vector<std::string>& GeneralClassNames();
+
+// Fills a tensor of recipe storage or f32 by a general class.
+void FillByClass(const std::string& input_class, uint64_t seed, uint32_t tensor, int exponent,
+                 Tensor* out);
+
+// Word and value of the class `normal`, for ops that build their own classes on it.
+float NormalValue(uint32_t word, Dtype dtype, int exponent);
+
+// The tensor number of a path (rule N10): first four bytes, little endian, of its SHA-256.
+uint32_t TensorNumber(const std::string& path);
+
+// All tensors of a case: inputs generated, outputs of the right shape, all bits set (a NaN).
+Tensors MakeTensors(const Case& c);
+
+}  // namespace touchstone::lab

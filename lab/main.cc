@@ -1,0 +1,111 @@
+// The program: reads the command line, runs a command, ends with the documented exit code.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "golden/hdf5_file.h"
+#include "lab/commands.h"
+#include "lab/errors.h"
+
+namespace {
+
+using namespace touchstone;
+
+int Main(int count, char** words) {
+  CLI::App app{"Touchstone: the Llama 4 numerics standard that you can run."};
+  app.name("touchstone");
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 passed, 1 failed, 2 usage, 3 not run or something is missing, 4 a bad data "
+      "file, 5 crashed or timed out.");
+
+  int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  lab::VerifyOptions options;
+  lab::ReportFiles files;
+  CLI::App* verify = app.add_subcommand(
+      "verify", "Judges ops: second reference, golden bits, chains against parts");
+  verify->add_option("ops", options.ops, "ops and chains (default: all; `list` names them)");
+  verify->add_option("--case", options.only_case,
+                     "one case, as a report names it: bf16/normal/C80_T3");
+  verify->add_flag("--smallest", options.smallest, "only the smallest case of each input class");
+  bool no_golden = false;
+  verify->add_flag("--no-golden", no_golden, "leave out the comparison with the golden files");
+  verify->add_option("--threads", threads, "threads (default: all)")->check(CLI::Range(1, 1024));
+  verify->add_option("--json", files.json, "write the report as JSON to this file");
+  verify->add_option("--junit", files.junit, "write the report as JUnit XML to this file");
+  verify->add_flag("-q,--quiet", files.quiet, "print only failures and the closing lines");
+
+  bool json_list = false;
+  CLI::App* list = app.add_subcommand("list", "Lists ops, chains, input classes and rules");
+  list->add_flag("--json", json_list, "as JSON");
+
+  std::string topic;
+  CLI::App* explain = app.add_subcommand("explain", "Explains a rule (N3) or an op (rmsnorm)");
+  explain->add_option("topic", topic, "a rule or an op")->required();
+
+  CLI::App* golden = app.add_subcommand("golden", "Makes, checks and shows golden files");
+  golden->require_subcommand(1);
+  std::vector<std::string> golden_ops;
+  std::string out;
+  CLI::App* make = golden->add_subcommand("make", "Writes golden/ops/*.h5 and golden/MANIFEST");
+  make->add_option("ops", golden_ops, "ops and chains (default: all)");
+  make->add_option("--out", out, "a folder in place of the repository's root");
+  CLI::App* check =
+      golden->add_subcommand("check", "Files against the manifest, reference against the files");
+  std::string file, path;
+  int64_t shown = 8;
+  CLI::App* show =
+      golden->add_subcommand("show", "Prints what is in a file, or the elements of some tensors");
+  show->add_option("file", file, "an HDF5 file")->required();
+  show->add_option("path", path, "a part of the tensors' paths");
+  show->add_option("--count", shown, "elements of each tensor")->check(CLI::NonNegativeNumber);
+
+  CLI::App* doctor = app.add_subcommand("doctor", "Describes this machine and what works here");
+
+  const auto is_first_word = [&](const CLI::App* sub) { return sub->get_name() == words[1]; };
+  if (count > 1 && words[1][0] != '-' &&
+      std::as_const(app).get_subcommands(is_first_word).empty()) {
+    throw lab::UsageError(std::string("no command '") + words[1] + "' (--help lists them)");
+  }
+  try {
+    app.parse(count, words);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? lab::kPassed : lab::kUsage;
+  }
+  options.threads = threads;
+  options.golden = !no_golden;
+  if (!options.only_case.empty() && options.ops.size() != 1) {
+    throw lab::UsageError("--case needs exactly one op before it");
+  }
+  if (verify->parsed()) return lab::VerifyCommand(options, files);
+  if (list->parsed()) return lab::ListCommand(json_list);
+  if (explain->parsed()) return lab::ExplainCommand(topic);
+  if (make->parsed()) return lab::GoldenMakeCommand(golden_ops, out, threads);
+  if (check->parsed()) return lab::GoldenCheckCommand(threads);
+  if (show->parsed()) return lab::GoldenShowCommand(file, path, shown);
+  if (doctor->parsed()) return lab::DoctorCommand();
+  return lab::kUsage;
+}
+
+int End(int code, const std::exception& error) {
+  std::fprintf(stderr, "touchstone: %s\n", error.what());
+  return code;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  try {
+    return Main(count, words);
+  } catch (const lab::UsageError& error) {
+    return End(lab::kUsage, error);
+  } catch (const golden::BadFile& error) {
+    return End(lab::kBadData, error);
+  } catch (const std::exception& error) {
+    return End(lab::kNotRun, error);
+  }
+}

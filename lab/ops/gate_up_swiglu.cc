@@ -1,0 +1,42 @@
+#include "lab/input_class.h"
+#include "lab/spec.h"
+
+TOUCHSTONE_OP_SPEC(gate_up_swiglu) = {
+    .title = "Gate and up projections, then SwiGLU",
+    .formula = "y = SwiGLU(RN(x gate^T), RN(x up^T))",
+    .arguments = {{"x", Role::kIn, "TC"},
+                  {"gate", Role::kIn, "FC"},
+                  {"up", Role::kIn, "FC"},
+                  {"y", Role::kOut, "TF"}},
+    .sizes = {{'T', 3}, {'C', 48}, {'F', 11}},
+    .rules = {"N1", "N3", "N5", "N9"},
+    .cases = {{"integers", {}},
+              {"normal", {}},
+              {"outliers", {}},
+              {"ties", {}},
+              {"normal", {{'T', 0}}},
+              {"normal", {{'T', 1}, {'C', 1}, {'F', 67}}},
+              {"normal", {{'T', 2}, {'C', 1030}, {'F', 3}}}},
+    // [doc: example]
+    .examples = {{
+        .what =
+            "gate 1 and up 9/8, as in op swiglu's example: 210/256. A kernel that exchanges the "
+            "two projections computes silu(9/8) = 217.4/256 and ends at 217/256",
+        .recipe = Dtype::kBf16,
+        .sizes = {{'T', 1}, {'C', 1}, {'F', 1}},
+        .in = {{"x", {1}}, {"gate", {1}}, {"up", {1.125}}},
+        .out = {{"y", {0x1.a4p-1}}},
+    }},
+    // [doc: end example]
+    .reason =
+        "the usual fusion of the first half of a feed-forward: two contractions over the same x "
+        "and a pointwise end. 1030 channels pass the slices of 512 twice; 67 outputs lie off the "
+        "usual tile widths; class integers leaves only the exponential inexact",
+    .steps = {{.op = "linear",
+               .tensors = {{"x", "x"}, {"weight", "gate"}, {"y", "gated"}},
+               .places = {{"y", exact::RoundingPlace::kGate}}},
+              {.op = "linear",
+               .tensors = {{"x", "x"}, {"weight", "up"}, {"y", "lifted"}},
+               .places = {{"y", exact::RoundingPlace::kUp}}},
+              {.op = "swiglu", .tensors = {{"gate", "gated"}, {"up", "lifted"}, {"y", "y"}}}},
+};

@@ -1,0 +1,92 @@
+#include "lab/input_class.h"
+#include "lab/spec.h"
+
+TOUCHSTONE_OP_SPEC(nope_attention_block) = {
+    .title = "Attention block of a layer without RoPE",
+    .formula = "y = RN(Attention(RN(RN(x wq^T) * temperature), keys, values, global) wo^T)",
+    .arguments = {{"x", Role::kIn, "TC"},
+                  {"wq", Role::kIn, "QC"},
+                  {"wk", Role::kIn, "WC"},
+                  {"wv", Role::kIn, "WC"},
+                  {"wo", Role::kIn, "CQ"},
+                  {"positions", Role::kIn, "T", Stored::kI64},
+                  {"keys", Role::kInOut, "SGD"},
+                  {"values", Role::kInOut, "SGD"},
+                  {"y", Role::kOut, "TC"}},
+    .sizes = {{'T', 3}, {'C', 12}, {'H', 4}, {'G', 2}, {'D', 8}, {'S', 10}},
+    .attributes = {{"first", 6}, {"floor_scale", 4}, {"attn_scale", 0.1}},
+    .rules = {"N1", "N3", "N5", "N7", "N9", "N12"},
+    .cases = {{"integers", {}},
+              {"normal", {}},
+              {"outliers", {}},
+              {"ties", {}},
+              {"normal", {{'T', 1}}, {{"first", 9}}},
+              {"normal", {{'T', 4}, {'S', 4}}, {{"first", 0}}},
+              {"normal", {{'H', 3}, {'G', 1}}}},
+    // [doc: example]
+    .examples = {{
+        .what =
+            "D = 1, one cached key. The query is 200 at position 1, where the temperature is "
+            "still 1; the scores are 200 for the cached key and -200 for the token's own, whose "
+            "weight exp(-400) is 0 in binary32. Attention gives the cached value 3, and the "
+            "output is 6. A query that reads its own key alone gives 10",
+        .recipe = Dtype::kBf16,
+        .sizes = {{'T', 1}, {'C', 1}, {'H', 1}, {'G', 1}, {'D', 1}, {'S', 2}},
+        .attributes = {{"first", 1}},
+        .in = {{"x", {1}},
+               {"wq", {200}},
+               {"wk", {-1}},
+               {"wv", {5}},
+               {"wo", {2}},
+               {"positions", {1}},
+               {"keys", {1, 0}},
+               {"values", {3, 0}}},
+        .out = {{"keys", {1, -1}}, {"values", {3, 5}}, {"y", {6}}},
+    }},
+    // [doc: end example]
+    .reason =
+        "x is the normed input. With floor_scale 4 the positions 6, 7 and 8 have temperatures of "
+        "one and two steps, the edge at position + 1 = 8; nothing is rotated, nothing normed, and "
+        "every earlier key is read. T = 1 is a step of decoding, T = S a prefill from an empty "
+        "cache",
+    .derive =
+        [](Sizes* sizes) {
+          sizes->insert_or_assign('Q', sizes->at('H') * sizes->at('D'));
+          sizes->insert_or_assign('W', sizes->at('G') * sizes->at('D'));
+        },
+    .fill =
+        [](const Case& c, const Argument& argument, uint32_t, Tensor* out) {
+          if (argument.name != "positions") return false;
+          const int64_t first = static_cast<int64_t>(c.attribute("first"));
+          for (int64_t t = 0; t < out->count(); ++t) out->values<int64_t>()[t] = first + t;
+          return true;
+        },
+    .steps = {{.op = "linear",
+               .tensors = {{"x", "x"}, {"weight", "wq"}, {"y", "q"}},
+               .letters = {{'F', 'Q'}},
+               .places = {{"y", exact::RoundingPlace::kQuery}}},
+              {.op = "linear",
+               .tensors = {{"x", "x"}, {"weight", "wk"}, {"y", "k"}},
+               .letters = {{'F', 'W'}},
+               .places = {{"y", exact::RoundingPlace::kKey}}},
+              {.op = "linear",
+               .tensors = {{"x", "x"}, {"weight", "wv"}, {"y", "v"}},
+               .letters = {{'F', 'W'}},
+               .places = {{"y", exact::RoundingPlace::kValue}}},
+              {.op = "temperature",
+               .tensors = {{"q", "q"}, {"positions", "positions"}, {"y", "q_scaled"}},
+               .places = {{"y", exact::RoundingPlace::kQuery}}},
+              {.op = "kv_append",
+               .tensors = {{"k", "k"}, {"v", "v"}, {"keys", "keys"}, {"values", "values"}}},
+              {.op = "attention",
+               .tensors = {{"q", "q_scaled"},
+                           {"keys", "keys"},
+                           {"values", "values"},
+                           {"positions", "positions"},
+                           {"y", "attended"}},
+               .attributes = {{"chunk", 0}},
+               .places = {{"y", exact::RoundingPlace::kAttention}}},
+              {.op = "linear",
+               .tensors = {{"x", "attended"}, {"weight", "wo"}, {"y", "y"}},
+               .letters = {{'C', 'Q'}, {'F', 'C'}}}},
+};

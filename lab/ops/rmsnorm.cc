@@ -1,0 +1,53 @@
+#include "reference/ops/rmsnorm/rmsnorm.h"
+
+#include "lab/input_class.h"
+#include "lab/spec.h"
+
+TOUCHSTONE_OP_SPEC(rmsnorm) = {
+    .title = "RMSNorm",
+    .formula = "y = RN(RN(x * 1/sqrt(mean(x^2) + eps)) * weight)",
+    .arguments = {{"x", Role::kIn, "TC"}, {"weight", Role::kIn, "C"}, {"y", Role::kOut, "TC"}},
+    .sizes = {{'T', 3}, {'C', 80}},
+    .attributes = {{"eps", 1e-5}},
+    .recipes = {Dtype::kF32, Dtype::kBf16},
+    .rules = {"N4", "N5", "N9", "N12"},
+    .cases = Rows({GeneralClasses({}),
+                   {{"normal", {{'T', 0}}},
+                    {"normal", {{'T', 1}, {'C', 1}}},
+                    {"normal", {{'T', 2}, {'C', 255}}},
+                    {"normal", {{'T', 2}, {'C', 256}}},
+                    {"normal", {{'T', 2}, {'C', 515}}},
+                    {"small", {}},
+                    {"small", {}, {{"eps", 1e-6}}}}}),
+    // [doc: example]
+    .examples = {{
+        .what =
+            "the squares 1 and 49 have the mean 25, so r = 1/5 in binary32. RN(1 r) = 205/1024 and "
+            "RN(7 r) = 179/128; times 9/8 the second is 201.375/128, which rounds to 201/128. A "
+            "kernel that rounds once, after the weight, ends at 202/128",
+        .recipe = Dtype::kBf16,
+        .sizes = {{'T', 1}, {'C', 2}},
+        .attributes = {{"eps", 0.0}},
+        .in = {{"x", {1, 7}}, {"weight", {1, 1.125}}},
+        .out = {{"y", {0x1.9ap-3, 0x1.92p+0}}},
+    }},
+    // [doc: end example]
+    .reason =
+        "255, 256 and 515 channels lie about the 256 lanes of the sum; class small has rows "
+        "whose mean square is near eps, so that a wrong or misplaced eps is seen",
+    .fill =
+        [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
+          if (c.input_class != "small" || argument.name != "x") return false;
+          FillByClass("normal", c.seed, tensor, 15, out);
+          return true;
+        },
+    .run =
+        [](const Case& c, const Implementation& op, Tensors* t, int) {
+          ByStorage(c.recipe, [&]<typename Storage>() {
+            op.As<decltype(RmsNorm<Storage>)>(c.recipe)(
+                t->at("x").As<const Storage, 'T', 'C'>(), t->at("weight").As<const Storage, 'C'>(),
+                c.constant("eps"), t->at("y").As<Storage, 'T', 'C'>());
+          });
+        },
+    .places = {exact::RoundingPlace::kNormUnit},
+};

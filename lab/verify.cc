@@ -1,0 +1,307 @@
+#include "lab/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <set>
+
+#include "lab/errors.h"
+#include "lab/golden_ops.h"
+#include "lab/input_class.h"
+#include "reference/arithmetic/parallel.h"
+
+namespace touchstone::lab {
+namespace {
+
+constexpr size_t kShownFailures = 8;
+
+// What one case gave.
+struct CaseResult {
+  Comparison hull;
+  int64_t bits_compared = 0;
+  std::vector<Failure> failures;
+
+  void Note(const std::string& what, const std::string& case_name, const Comparison& comparison) {
+    if (comparison.outside == 0 || !comparison.first) return;
+    failures.push_back(
+        {what, case_name, *comparison.first, comparison.outside, comparison.compared});
+  }
+};
+
+// Every tensor of the case that is also frozen must have the frozen bits; all outputs must be
+// there.
+void CompareFrozen(const Case& c, const Tensors& tensors, const Frozen& frozen,
+                   CaseResult* result) {
+  const auto found = frozen.cases.find(c.Name());
+  if (found == frozen.cases.end()) {
+    result->failures.push_back(
+        {"golden", c.Name(), {"", "", "no such case in the golden file", "the case"}, 1, 0});
+    return;
+  }
+  for (const auto& [name, tensor] : tensors) {
+    const auto wanted = found->second.find(name);
+    if (wanted == found->second.end()) {
+      result->failures.push_back({"golden",
+                                  c.Name(),
+                                  {name, "", "no such tensor in the golden file", "the tensor"},
+                                  1,
+                                  0});
+      continue;
+    }
+    const auto argument = std::find_if(c.op->arguments.begin(), c.op->arguments.end(),
+                                       [&](const Argument& a) { return a.name == name; });
+    const std::string dims = argument == c.op->arguments.end()
+                                 ? std::string("ijkl").substr(0, tensor.shape.size())
+                                 : argument->dims;
+    const Comparison bits = CompareBits(name, dims, tensor, wanted->second);
+    result->bits_compared += bits.compared;
+    result->Note("golden", c.Name(), bits);
+  }
+}
+
+// Each step of a chain alone, from the chain's frozen tensors.
+void CompareParts(const Case& c, const Tensors& chain, CaseResult* result) {
+  for (const StepCase& part : StepsOf(c)) {
+    const auto frozen = [&](const Argument& argument, bool before) {
+      const std::string& name = part.step->tensors.at(argument.name);
+      Tensor tensor = chain.at(before ? BeforeName(name) : name);
+      tensor.shape = ShapeOf(part.c, argument);
+      return tensor;
+    };
+    Tensors mine;
+    for (const Argument& argument : part.c.op->arguments) {
+      mine.emplace(argument.name, argument.role == Role::kOut
+                                      ? Tensor(DtypeOf(part.c, argument), ShapeOf(part.c, argument))
+                                      : frozen(argument, argument.role == Role::kInOut));
+    }
+    Run(part.c, &mine, 1);
+    for (const Argument& argument : part.c.op->arguments) {
+      if (argument.role == Role::kIn) continue;
+      const Comparison bits = CompareBits(argument.name, argument.dims, mine.at(argument.name),
+                                          frozen(argument, false));
+      result->bits_compared += bits.compared;
+      result->Note("part " + part.step->op, c.Name(), bits);
+    }
+  }
+}
+
+CaseResult VerifyReference(const Case& c, const Frozen* frozen) {
+  CaseResult result;
+  const Tensors inputs = MakeTensors(c);
+  const Tensors tensors = MakeGolden(c, 1);
+  // The reference has every rounding place; a bounded kernel may have any of them.
+  const Comparison strict =
+      CompareWithExpected(c, tensors, Enclose(c, inputs, AllPlaces(*c.op, exact::Place::kOn)));
+  result.Note("bound", c.Name(), strict);
+  result.hull =
+      CompareWithExpected(c, tensors, Enclose(c, inputs, AllPlaces(*c.op, exact::Place::kHull)));
+  result.Note("bound", c.Name(), result.hull);
+  if (frozen != nullptr) {
+    CompareFrozen(c, tensors, *frozen, &result);
+    const auto found = frozen->cases.find(c.Name());
+    if (c.op->is_chain() && found != frozen->cases.end() && result.failures.empty()) {
+      CompareParts(c, found->second, &result);
+    }
+  }
+  return result;
+}
+
+CaseResult VerifyImplementation(const Case& c, const Implementation& implementation) {
+  CaseResult result;
+  Tensors wanted = MakeTensors(c);
+  Tensors got = wanted;
+  Run(c, &wanted, 1);
+  Run(c, implementation, &got, 1);
+  for (const Argument& argument : c.op->arguments) {
+    const Comparison bits =
+        CompareBits(argument.name, argument.dims, got.at(argument.name), wanted.at(argument.name));
+    if (argument.role != Role::kIn) {
+      result.hull.Join(bits);
+      result.bits_compared += bits.compared;
+    }
+    result.Note(argument.role == Role::kIn ? "changed input" : implementation.name, c.Name(), bits);
+  }
+  return result;
+}
+
+// A worked example, exactly.
+void VerifyExample(const OpSpec& op, const WorkedExample& example, OpReport* report) {
+  Case c{&op, example.recipe, "example", op.sizes, op.attributes, 1};
+  for (const auto& [letter, size] : example.sizes) c.sizes[letter] = size;
+  for (const auto& [name, value] : example.attributes) c.attributes.at(name) = value;
+  if (op.derive) op.derive(&c.sizes);
+  const auto filled = [&](const Argument& argument, const std::vector<double>& values) {
+    Tensor tensor(DtypeOf(c, argument), ShapeOf(c, argument));
+    TOUCHSTONE_REQUIRE(static_cast<int64_t>(values.size()) == tensor.count());
+    for (int64_t i = 0; i < tensor.count(); ++i) {
+      const double value = values[static_cast<size_t>(i)];
+      if (tensor.dtype == Dtype::kI64) {
+        tensor.values<int64_t>()[i] = static_cast<int64_t>(value);
+      } else {
+        tensor.SetReal(i, static_cast<float>(value));
+        TOUCHSTONE_REQUIRE(value != value || tensor.Real(i) == value);  // the text must be exact
+      }
+    }
+    return tensor;
+  };
+  Tensors tensors;
+  for (const Argument& argument : op.arguments) {
+    Tensor tensor(DtypeOf(c, argument), ShapeOf(c, argument));
+    if (argument.role == Role::kOut) {
+      std::memset(tensor.data.data(), 0xff, tensor.data.size());
+    } else {
+      tensor = filled(argument, example.in.at(argument.name));
+    }
+    tensors.emplace(argument.name, std::move(tensor));
+  }
+  Run(c, &tensors, 1);
+  CaseResult result;
+  for (const auto& [name, values] : example.out) {
+    const Argument& argument = op.argument(name);
+    const Comparison bits =
+        CompareBits(name, argument.dims, tensors.at(name), filled(argument, values));
+    TOUCHSTONE_REQUIRE(bits.compared > 0);
+    result.bits_compared += bits.compared;
+    result.Note("worked example", c.Name(), bits);
+  }
+  report->bits_compared += result.bits_compared;
+  report->failures.insert(report->failures.end(), result.failures.begin(), result.failures.end());
+}
+
+void Join(const std::vector<Case>& cases, const std::vector<CaseResult>& results,
+          OpReport* report) {
+  report->cases = static_cast<int64_t>(cases.size());
+  for (size_t i = 0; i < cases.size(); ++i) {
+    const CaseResult& result = results[i];
+    report->bound.Join(result.hull);
+    report->bits_compared += result.bits_compared;
+    report->failures.insert(report->failures.end(), result.failures.begin(), result.failures.end());
+    const auto [strength, made] = report->strength.try_emplace(
+        fmt::format("{}/{}", Name(cases[i].recipe), cases[i].input_class),
+        Strength{std::numeric_limits<double>::infinity(), 0, 0});
+    Strength& s = strength->second;
+    s.smallest_rejected = std::min(s.smallest_rejected, result.hull.smallest_rejected);
+    s.decided += result.hull.decided;
+    s.compared += result.hull.compared;
+  }
+}
+
+// Runs work(case) on all cases on the threads, in any order, and keeps the results in order.
+template <typename Work>
+void RunCases(const std::vector<Case>& cases, int threads, OpReport* report, Work work) {
+  std::vector<CaseResult> results(cases.size());
+  // Interleaved: neighbours in the list are alike, and alike in cost.
+  const int64_t count = static_cast<int64_t>(cases.size());
+  const int64_t workers = std::max<int64_t>(1, std::min<int64_t>(threads, count));
+  ParallelFor(workers, static_cast<int>(workers), [&](int64_t worker) {
+    for (int64_t i = worker; i < count; i += workers) {
+      results[static_cast<size_t>(i)] = work(cases[static_cast<size_t>(i)]);
+    }
+  });
+  Join(cases, results, report);
+}
+
+}  // namespace
+
+std::string Word(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kBitExact:
+      return "BIT-EXACT";
+    case Verdict::kWithinBound:
+      return "WITHIN BOUND";
+    case Verdict::kFailed:
+      return "FAILED";
+    case Verdict::kNotRun:
+      return "NOT RUN";
+  }
+  return "FAILED";
+}
+
+std::vector<Case> ChosenCases(const OpSpec& op, const VerifyOptions& options) {
+  if (!options.only_case.empty()) return {CaseFromName(op, options.only_case)};
+  std::vector<Case> all = CasesOf(op);
+  if (!options.smallest) return all;
+  const auto volume = [](const Case& c) {
+    int64_t product = 1;
+    for (const auto& [letter, size] : c.sizes) product *= size;
+    return product;
+  };
+  std::map<std::string, Case> smallest;
+  for (const Case& c : all) {
+    const std::string key = fmt::format("{}/{}", Name(c.recipe), c.input_class);
+    const auto [kept, first] = smallest.try_emplace(key, c);
+    const int64_t here = volume(c), best = volume(kept->second);
+    if (!first && here > 0 && (here < best || best == 0)) kept->second = c;
+  }
+  all.clear();
+  for (auto& [key, c] : smallest) all.push_back(std::move(c));
+  return all;
+}
+
+std::vector<OpReport> Verify(const VerifyOptions& options, const VerifyEvents& events) {
+  std::vector<const OpSpec*> chosen;
+  for (const std::string& name : options.ops) {
+    const OpSpec* op = FindOp(name);
+    if (op == nullptr)
+      throw UsageError(fmt::format("no op or chain '{}' (`list` names them)", name));
+    chosen.push_back(op);
+  }
+  if (chosen.empty()) chosen = AllOps();
+
+  std::vector<OpReport> reports;
+  for (const OpSpec* op : chosen) {
+    using Clock = std::chrono::steady_clock;
+    const auto finish = [&](OpReport report, Clock::time_point begin, bool bits) {
+      report.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+      const bool compared = report.bound.compared > 0 || report.bits_compared > 0;
+      report.verdict = !report.failures.empty() || !compared ? Verdict::kFailed
+                       : bits                                ? Verdict::kBitExact
+                                                             : Verdict::kWithinBound;
+      if (report.failures.size() > kShownFailures) report.failures.resize(kShownFailures);
+      reports.push_back(report);
+      events.done(report);
+    };
+
+    auto begin = Clock::now();
+    events.progress(op->name);
+    const std::vector<Case> cases = ChosenCases(*op, options);
+    // A case from outside the list has nothing frozen.
+    const bool with_golden = options.golden && options.only_case.empty();
+    const Frozen frozen = with_golden ? ReadFrozen(*op) : Frozen{};
+    OpReport report{.op = op->name, .implementation = "reference"};
+    if (with_golden && !frozen.found) {
+      report.failures.push_back(
+          {"golden", "", {"", "", "no " + GoldenFile(op->name), "the file"}, 1, 0});
+    }
+    if (options.only_case.empty()) {
+      for (const WorkedExample& example : op->examples) VerifyExample(*op, example, &report);
+    }
+    RunCases(cases, options.threads, &report,
+             [&](const Case& c) { return VerifyReference(c, frozen.found ? &frozen : nullptr); });
+    finish(report, begin, with_golden);
+
+    for (size_t i = 1; i < op->implementations.size(); ++i) {
+      const Implementation& implementation = op->implementations[i];
+      begin = Clock::now();
+      events.progress(op->name + " " + implementation.name);
+      OpReport candidate{.op = op->name, .implementation = implementation.name};
+      RunCases(cases, options.threads, &candidate,
+               [&](const Case& c) { return VerifyImplementation(c, implementation); });
+      finish(candidate, begin, true);
+    }
+  }
+  return reports;
+}
+
+int ExitCodeOf(const std::vector<OpReport>& reports) {
+  const auto any = [&](Verdict verdict) {
+    return std::any_of(reports.begin(), reports.end(),
+                       [&](const OpReport& report) { return report.verdict == verdict; });
+  };
+  if (any(Verdict::kFailed)) return kFailed;
+  return any(Verdict::kBitExact) || any(Verdict::kWithinBound) ? kPassed : kNotRun;
+}
+
+}  // namespace touchstone::lab

@@ -1,0 +1,97 @@
+// Specs: every case can be rebuilt from its name, generated inputs are what the documentation says,
+// and a name from outside that cannot be a case is refused with the reason.
+#include "lab/spec.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "lab/chain.h"
+#include "lab/errors.h"
+#include "lab/input_class.h"
+
+namespace touchstone::lab {
+namespace {
+
+TEST(Spec, EveryCaseIsRebuiltFromItsName) {
+  int64_t cases = 0;
+  for (const OpSpec* op : AllOps()) {
+    std::set<std::string> names;
+    for (const Case& c : CasesOf(*op)) {
+      const Case again = CaseFromName(*op, c.Name());
+      EXPECT_EQ(again.Name(), c.Name());
+      EXPECT_EQ(again.sizes, c.sizes) << op->name << " " << c.Name();
+      EXPECT_EQ(again.attributes, c.attributes) << op->name << " " << c.Name();
+      EXPECT_EQ(again.recipe, c.recipe);
+      EXPECT_TRUE(names.insert(c.Name()).second) << op->name << " has two cases " << c.Name();
+      ++cases;
+    }
+    EXPECT_FALSE(names.empty()) << op->name;
+  }
+  EXPECT_GT(cases, 100);
+}
+
+TEST(Spec, EveryOpHasAWorkedExampleAReasonAndRules) {
+  for (const OpSpec* op : AllOps()) {
+    EXPECT_FALSE(op->title.empty()) << op->name;
+    EXPECT_FALSE(op->formula.empty()) << op->name;
+    EXPECT_FALSE(op->reason.empty()) << op->name;
+    if (op->is_chain()) {
+      std::string steps;
+      for (const StepCase& step : StepsOf(CasesOf(*op).front())) {
+        steps += (steps.empty() ? "" : "+") + step.c.op->name;
+      }
+      EXPECT_EQ(steps, op->parts) << op->name << ": the row of ops.def names other steps";
+    } else {
+      EXPECT_FALSE(op->examples.empty()) << op->name;
+      EXPECT_FALSE(op->rules.empty()) << op->name;
+      EXPECT_EQ(op->implementations.front().name, "reference") << op->name;
+    }
+  }
+}
+
+TEST(Spec, NamesFromOutsideAreRefusedWithTheReason) {
+  const OpSpec& op = *FindOp("rmsnorm");
+  for (const char* name :
+       {"", "bf16", "bf16/normal", "f16/normal/C8_T1", "bf16/no_class/C8_T1", "bf16/normal/C8_Z1",
+        "bf16/normal/C", "bf16/normal/C-1", "bf16/normal/C1.5", "bf16/normal/C8_eps",
+        "bf16/normal/C8_no=1", "bf16/normal/C1e300", "bf16/normal/_", "bf16/normal/C8__T1x",
+        "bf16/normal/Cnan", "bf16/normal/C8_seed=-1", "//"}) {
+    EXPECT_THROW(CaseFromName(op, name), UsageError) << name;
+  }
+}
+
+TEST(InputClass, SameWordsSameTensor) {
+  const Case c = CaseFromName(*FindOp("rmsnorm"), "bf16/normal/C80_T3");
+  const Tensors once = MakeTensors(c), again = MakeTensors(c);
+  EXPECT_EQ(once.at("x").data, again.at("x").data);
+  EXPECT_NE(once.at("x").data,
+            MakeTensors(CaseFromName(*c.op, "bf16/normal/C80_T3_seed=2")).at("x").data);
+  for (int64_t i = 0; i < once.at("y").count(); ++i) EXPECT_TRUE(std::isnan(once.at("y").Real(i)));
+}
+
+TEST(InputClass, GeneralClassesAreWhatTheirNamesSay) {
+  const OpSpec& op = *FindOp("linear");
+  const auto x_of = [&](const std::string& input_class) {
+    return MakeTensors(CaseFromName(op, "f32/" + input_class + "/C80_F7_T3")).at("x");
+  };
+  const Tensor integers = x_of("integers"), zeros = x_of("zeros"), subnormals = x_of("subnormals");
+  bool has_nan = false, has_infinity = false;
+  const Tensor specials = MakeTensors(CaseFromName(op, "f32/specials/C800_F7_T3")).at("x");
+  for (int64_t i = 0; i < specials.count(); ++i) {
+    has_nan = has_nan || std::isnan(specials.Real(i));
+    has_infinity = has_infinity || std::isinf(specials.Real(i));
+  }
+  EXPECT_TRUE(has_nan && has_infinity);
+  for (int64_t i = 0; i < integers.count(); ++i) {
+    EXPECT_EQ(integers.Real(i), std::floor(integers.Real(i)));
+    EXPECT_LE(std::fabs(integers.Real(i)), 4.0);
+    EXPECT_EQ(zeros.Real(i), 0.0);
+    EXPECT_LT(std::fabs(subnormals.Real(i)), 0x1p-126);
+  }
+  EXPECT_THROW(x_of("no_class"), UsageError);
+}
+
+}  // namespace
+}  // namespace touchstone::lab
