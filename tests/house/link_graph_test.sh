@@ -7,6 +7,7 @@ set -euo pipefail
 build=$1 compiler=$2
 scratch=$(mktemp -d)
 trap 'rm -rf -- "$scratch"' EXIT
+cd -- "$scratch"  # the current folder is searched too
 checks=0
 
 # The include roots that the build gives to a source, read from its compile command.

@@ -21,7 +21,7 @@ expect() {
 
 expect 0 verify --help
 expect 0 golden --help
-expect 2 no_such_command no_such_command
+expect 2 "no command" no_such_command
 expect 2 --no-such-flag verify --no-such-flag
 expect 2 no_such_op verify no_such_op
 expect 0 rmsnorm list
