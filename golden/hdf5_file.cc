@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "golden/canonical_bytes.h"
+#include "golden/global_heap.h"
 #include "golden/hdf5_handle.h"
 #include "golden/superblock.h"
 #include "reference/formats/contract_version.h"
@@ -325,7 +326,7 @@ class Reader::Impl {
     Check(type.id(), where, "a type that cannot be read");
     Expect(H5Tget_class(type.id()) == H5T_STRING, where, Describe(type.id()), "a string");
     ExpectScalar(attribute, where, "one string");
-    return H5Tis_variable_str(type.id()) > 0 ? ReadVariableText(attribute, type, where)
+    return H5Tis_variable_str(type.id()) > 0 ? ReadVariableText(attribute, where)
                                              : ReadFixedText(attribute, type, where);
   }
 
@@ -342,16 +343,12 @@ class Reader::Impl {
     return text.substr(0, text.find('\0'));
   }
 
-  std::string ReadVariableText(const Handle& attribute, const Handle& type,
-                               const std::string& where) const {
-    const Handle memory(H5Tcopy(H5T_C_S1), H5Tclose);
-    Check(H5Tset_size(memory.id(), H5T_VARIABLE), where, "");
-    Check(H5Tset_cset(memory.id(), H5Tget_cset(type.id())), where, "text in an unknown encoding");
-    char* text = nullptr;
-    Check(H5Aread(attribute.id(), memory.id(), &text), where, "text that cannot be read");
-    const std::string copy = text == nullptr ? "" : text;
-    H5free_memory(text);
-    return copy;
+  std::string ReadVariableText(const Handle& attribute, const std::string& where) const {
+    const Handle raw = HeapReferenceType();
+    HeapReference reference{};
+    Check(H5Aread(attribute.id(), raw.id(), reference.data()), where, "text that cannot be read");
+    const std::string text = ReadGlobalHeap(name_, where, reference);
+    return text.substr(0, text.find('\0'));
   }
 
   template <typename T>

@@ -67,6 +67,11 @@ std::string LibraryError();
 hid_t StoredType(Dtype dtype);
 hid_t MemoryType(Dtype dtype);
 
+// A type in memory as which an attribute of variable length reads as its reference into the global
+// heap (golden/global_heap.h), which the library then leaves alone. It knows no conversion of such
+// types to opaque ones, so the one that is registered here stands in nobody's way.
+Handle HeapReferenceType();
+
 inline constexpr int kMaxRank = 8;
 inline constexpr char kDtypeAttribute[] = "dtype";
 inline constexpr char kContractAttribute[] = "contract";

@@ -119,7 +119,7 @@ int VerifyCommand(const VerifyOptions& options, const ReportFiles& files) {
   Print(TableFoot(reports, seconds));
   if (!files.json.empty()) WriteTextFile(files.json, Json(reports));
   if (!files.junit.empty()) WriteTextFile(files.junit, JUnit(reports));
-  return ExitCodeOf(reports);
+  return ExitCodeOf(reports, options.exact);
 }
 
 int ListCommand(bool json) {

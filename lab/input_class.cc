@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "lab/errors.h"
@@ -87,7 +86,7 @@ Tensors MakeTensors(const Case& c) {
                                                            : Dtype::kI64;
     Tensor tensor(dtype, shape);
     if (argument.role == Role::kOut) {
-      std::memset(tensor.data.data(), 0xff, tensor.data.size());
+      std::fill(tensor.data.begin(), tensor.data.end(), std::byte{0xff});
     } else {
       const std::string path = c.op->name + "/" + c.Name() + "/" + argument.name;
       const uint32_t number = TensorNumber(path);

@@ -34,6 +34,9 @@ int Main(int count, char** words) {
   verify->add_flag("--smallest", options.smallest, "only the smallest case of each input class");
   bool no_golden = false;
   verify->add_flag("--no-golden", no_golden, "leave out the comparison with the golden files");
+  std::string contract = "bounded";
+  verify->add_option("--contract", contract, "exact: WITHIN BOUND is a failure; default: bounded")
+      ->check(CLI::IsMember({"exact", "bounded"}));
   verify->add_option("--threads", threads, "threads (default: all)")->check(CLI::Range(1, 1024));
   verify->add_option("--json", files.json, "write the report as JSON to this file");
   verify->add_option("--junit", files.junit, "write the report as JUnit XML to this file");
@@ -78,6 +81,7 @@ int Main(int count, char** words) {
   }
   options.threads = threads;
   options.golden = !no_golden;
+  options.exact = contract == "exact";
   if (!options.only_case.empty() && options.ops.size() != 1) {
     throw lab::UsageError("--case needs exactly one op before it");
   }

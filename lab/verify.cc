@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
+#include <exception>
 #include <set>
 
 #include "lab/errors.h"
@@ -40,7 +40,9 @@ void CompareFrozen(const Case& c, const Tensors& tensors, const Frozen& frozen,
         {"golden", c.Name(), {"", "", "no such case in the golden file", "the case"}, 1, 0});
     return;
   }
-  for (const auto& [name, tensor] : tensors) {
+  for (const auto& item : tensors) {
+    const std::string& name = item.first;
+    const Tensor& tensor = item.second;
     const auto wanted = found->second.find(name);
     if (wanted == found->second.end()) {
       result->failures.push_back({"golden",
@@ -150,7 +152,7 @@ void VerifyExample(const OpSpec& op, const WorkedExample& example, OpReport* rep
   for (const Argument& argument : op.arguments) {
     Tensor tensor(DtypeOf(c, argument), ShapeOf(c, argument));
     if (argument.role == Role::kOut) {
-      std::memset(tensor.data.data(), 0xff, tensor.data.size());
+      std::fill(tensor.data.begin(), tensor.data.end(), std::byte{0xff});
     } else {
       tensor = filled(argument, example.in.at(argument.name));
     }
@@ -197,7 +199,14 @@ void RunCases(const std::vector<Case>& cases, int threads, OpReport* report, Wor
   const int64_t workers = std::max<int64_t>(1, std::min<int64_t>(threads, count));
   ParallelFor(workers, static_cast<int>(workers), [&](int64_t worker) {
     for (int64_t i = worker; i < count; i += workers) {
-      results[static_cast<size_t>(i)] = work(cases[static_cast<size_t>(i)]);
+      const Case& c = cases[static_cast<size_t>(i)];
+      CaseResult& result = results[static_cast<size_t>(i)];
+      try {
+        result = work(c);
+      } catch (const std::exception& error) {
+        // Every case is a valid input: whoever throws on it is wrong.
+        result.failures.push_back({"threw", c.Name(), {"", "", error.what(), "a result"}, 1, 0});
+      }
     }
   });
   Join(cases, results, report);
@@ -295,12 +304,12 @@ std::vector<OpReport> Verify(const VerifyOptions& options, const VerifyEvents& e
   return reports;
 }
 
-int ExitCodeOf(const std::vector<OpReport>& reports) {
+int ExitCodeOf(const std::vector<OpReport>& reports, bool exact) {
   const auto any = [&](Verdict verdict) {
     return std::any_of(reports.begin(), reports.end(),
                        [&](const OpReport& report) { return report.verdict == verdict; });
   };
-  if (any(Verdict::kFailed)) return kFailed;
+  if (any(Verdict::kFailed) || (exact && any(Verdict::kWithinBound))) return kFailed;
   return any(Verdict::kBitExact) || any(Verdict::kWithinBound) ? kPassed : kNotRun;
 }
 

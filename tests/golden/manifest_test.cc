@@ -165,15 +165,24 @@ TEST(Manifest, RefusesBadLines) {
 
   EXPECT_EQ(line2(kHashOfAbc + "  f16  2x3  f:b\n"),
             start + "the dtype 'f16', expected one of f32 bf16 e4m3 e5m2 e8m0 int4 i64");
+  const auto with_shape = [&](const std::string& shape) {
+    return line2(kHashOfAbc + "  f32  " + shape + "  f:b\n");
+  };
+  const auto bad_shape = [&](const std::string& shape) {
+    return start + "the extents '" + shape + "', expected up to 8 of them, like 3x80, or 'scalar'";
+  };
   for (const std::string shape : {"", "x", "2x", "x3", "2xx3", "-1", "+1", "02", "2X3", " 2",
                                   "9223372036854775808", "1x1x1x1x1x1x1x1x1", "Scalar", "2x3x"}) {
-    EXPECT_EQ(
-        line2(kHashOfAbc + "  f32  " + shape + "  f:b\n"),
-        start + "the extents '" + shape + "', expected up to 8 of them, like 3x80, or 'scalar'");
+    EXPECT_EQ(with_shape(shape), bad_shape(shape));
   }
+  const auto with_name = [&](const std::string& name) {
+    return line2(kHashOfAbc + "  f32  2x3  " + name + "\n");
+  };
+  const auto bad_name = [&](const std::string& name) {
+    return start + "the name '" + name + "', expected <file>:<path>";
+  };
   for (const std::string name : {"", "f", ":b", "f:", "f:b ", "f:b  g"}) {
-    EXPECT_EQ(line2(kHashOfAbc + "  f32  2x3  " + name + "\n"),
-              start + "the name '" + name + "', expected <file>:<path>");
+    EXPECT_EQ(with_name(name), bad_name(name));
   }
   EXPECT_EQ(line2(kHashOfAbc + "  f32  2x3  f:b\r\n"),
             start + "the name 'f:b\\x0d', expected <file>:<path>");

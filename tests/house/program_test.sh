@@ -30,4 +30,27 @@ expect 0 rmsnorm explain rmsnorm
 expect 2 N99 explain N99
 expect 0 processor doctor
 expect 0 'BIT-EXACT' verify rmsnorm --smallest
-echo "11 commands gave the promised exit codes"
+expect 0 'WITHIN BOUND' verify rmsnorm --no-golden
+expect 1 'WITHIN BOUND' verify rmsnorm --no-golden --contract exact
+expect 0 'BIT-EXACT' verify rmsnorm --contract exact
+expect 0 'WITHIN BOUND' verify rmsnorm --case bf16/normal/C80_T3
+expect 2 'no input class' verify rmsnorm --case bf16/no_class/C80_T3
+expect 2 'exactly one op' verify --case bf16/normal/C80_T3
+expect 2 'no op' golden make no_such_op --out .
+expect 4 'no_such_file' golden show no_such_file
+echo text >file
+expect 4 'file' golden show file
+expect 0 '' verify rmsnorm --json report.json --junit report.xml
+/usr/bin/python3 -c 'import json, xml.dom.minidom
+assert json.load(open("report.json"))["reports"][0]["op"] == "rmsnorm"
+xml.dom.minidom.parse("report.xml")'
+expect 3 'cannot write' verify rmsnorm --json no_such_folder/report.json
+# A golden file that is none; no golden file at all.
+mkdir -p root/golden/ops
+printf 'no HDF5' >root/golden/ops/rmsnorm.h5
+export TOUCHSTONE_ROOT=$PWD/root
+expect 4 'rmsnorm.h5' verify rmsnorm
+rm root/golden/ops/rmsnorm.h5
+expect 1 'no golden/ops/rmsnorm.h5' verify rmsnorm
+expect 4 'MANIFEST' golden check
+echo "24 commands gave the promised exit codes"
