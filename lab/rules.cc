@@ -70,7 +70,7 @@ const std::vector<Rule>& AllRules() {
        "NaN",
        "A NaN is one value in files and hashes: 0x7fc00000 (0x7fc0 in bf16).",
        "NaN -> 0x7fc00000",
-       {"reference/formats/bf16.h", "golden/hdf5_file.cc"},
+       {"reference/formats/bf16.h", "golden/canonical_bytes.cc"},
        {"tests/golden/hdf5_file_test.cc"}},
       {"N9",
        "rounding places",
