@@ -421,4 +421,10 @@ void Reader::RequireContractVersion() const {
   impl_->RequireContractVersion();
 }
 
+std::string LibraryVersion() {
+  unsigned major = 0, minor = 0, release = 0;
+  H5get_libversion(&major, &minor, &release);
+  return fmt::format("{}.{}.{}", major, minor, release);
+}
+
 }  // namespace touchstone::golden

@@ -22,6 +22,9 @@
 
 namespace touchstone::golden {
 
+// "1.10.8", of the HDF5 library that runs.
+std::string LibraryVersion();
+
 // Writes one file. It appears at its name, whole, in Close(); before that, and where Close() is
 // never reached, even because the process is killed, what was at the name stays. Objects and
 // attributes lie in the file in the order of the calls, so the same calls make the same bytes.

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <set>
 
 #include "golden/hdf5_file.h"
 #include "lab/errors.h"
@@ -86,6 +87,9 @@ std::string ShowOp(const OpSpec& op) {
       fmt::format("  tests    lab/ops/{0}.cc: {1} cases, {2} worked examples; golden/ops/{0}.h5\n",
                   op.name, CasesOf(op).size(), op.examples.size());
   text += fmt::format("  page     docs/ops/{}.md\n", op.is_chain() ? "chains" : op.name);
+  std::set<std::string> classes;
+  for (const Case& c : CasesOf(op)) classes.insert(c.input_class);
+  text += fmt::format("  classes  {}\n", fmt::join(classes, ", "));
   text += fmt::format("\n  inputs   {}\n", op.reason);
   for (const WorkedExample& example : op.examples)
     text += fmt::format("  by hand  {}\n", example.what);
@@ -144,7 +148,7 @@ int ListCommand(bool json) {
                              fmt::join(GeneralClassNames(), "\", \""), kContractVersion));
     return kPassed;
   }
-  text += "\ninput classes that every op has (an op's own are in `explain OP`)\n  ";
+  text += "\ngeneral input classes (`explain OP`: the classes of an op)\n  ";
   text += Joined(GeneralClassNames()) + "\n\nrules\n";
   for (const Rule& rule : AllRules()) text += fmt::format("  {:<4} {}\n", rule.id, rule.title);
   text += fmt::format("\ncontract version {}\n", kContractVersion);

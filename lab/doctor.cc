@@ -1,4 +1,7 @@
 #include <fmt/format.h>
+#include <openssl/crypto.h>
+
+#include <Eigen/Core>
 
 #include <cstdio>
 #include <cstdlib>
@@ -7,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "golden/hdf5_file.h"
 #include "lab/commands.h"
 #include "lab/errors.h"
 #include "lab/golden_ops.h"
@@ -67,6 +71,9 @@ int DoctorCommand() {
                       LineOf("/proc/cpuinfo", "model name"), std::thread::hardware_concurrency());
   text += fmt::format("{:<16} {}\n", "system", LineOf("/etc/os-release", "PRETTY_NAME"));
   text += fmt::format("{:<16} {}\n", "build", BuildDescription());
+  text += fmt::format("{:<16} Eigen {}.{}.{}, fmt {}, HDF5 {}, {}\n", "libraries",
+                      EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION, FMT_VERSION,
+                      golden::LibraryVersion(), OpenSSL_version(OPENSSL_VERSION));
   text += fmt::format("{:<16} {}\n", "arithmetic", arithmetic);
   text += fmt::format("{:<16} version {}\n", "contract", kContractVersion);
   text += fmt::format("{:<16} {}\n", "repository", root);

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Cuts golden/foreign/ out of the recordings of two other implementations.
 
-usage: cut_foreign.py ORACLE OUTPUT
+usage: cut_foreign.py RECORDINGS OUTPUT
 
-ORACLE holds a folder for each small model (checkpoint and what Hugging Face transformers computed
+RECORDINGS holds a folder for each small model (checkpoint and what Hugging Face transformers gave
 on it), meta/ with the same for Meta's llama-models, and contract_hashes.json. OUTPUT/<model>.h5
 gets what the tests in tests/outside/ read, OUTPUT/contract_hashes.json the hashes up to the end of
 the first layer. golden/foreign/README.md says what is in them. Run by hand: no build and no test

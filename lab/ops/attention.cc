@@ -76,15 +76,14 @@ TOUCHSTONE_OP_SPEC(attention) = {
          }},
     // [doc: end example]
     .reason =
-        "class witness has one 1 in each value, so that each output is one weight and a "
-        "mask, a chunk or a head that is wrong shows at first order; class uniform has "
-        "q = 0, so that outputs are means of integers. Positions lie about the edges of "
-        "chunks of 4, 16 and 8192 (the published length), and about the edges 512 and "
-        "1024 of the blocks; class far has a query past the last key, and at "
-        "10,485,759, where a chunk has no visible key. Class peaky has one or two keys "
-        "that outweigh all others, in class rising scores grow with the position, so "
-        "that every running maximum moves. H / G is 5 in the published models, with 40 "
-        "heads of 128; D = 520 passes a slice of q.k",
+        "class witness has one 1 in each value, so that each output is one weight and a mask, a "
+        "chunk or a head that is wrong shows at first order; class uniform has q = 0, so that "
+        "outputs are means of integers. Positions lie about the edges of chunks of 4, 16 and 8192 "
+        "(the published length), and about the edges 512 and 1024 of the blocks; class far has a "
+        "query past the last key, and at 10,485,759, where a chunk has no visible key. Class peaky "
+        "has one or two keys that outweigh all others, in class rising scores grow with the "
+        "position, so that every running maximum moves. H / G is 5 in the published models, with "
+        "40 heads of 128; D = 520 passes a slice of q.k",
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
           const std::string& own = c.input_class;

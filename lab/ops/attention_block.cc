@@ -18,7 +18,11 @@ TOUCHSTONE_OP_SPEC(attention_block) = {
     .sizes = {{'T', 3}, {'C', 12}, {'H', 4}, {'G', 2}, {'D', 8}, {'S', 10}},
     .attributes = {{"first", 6}, {"eps", 1e-5}, {"chunk", 4}},
     .rules = {"N1", "N3", "N4", "N5", "N7", "N9", "N12"},
-    .cases = {{"integers", {}},
+    .cases = {{"wide", {}},
+              {"subnormals", {}},
+              {"specials", {}},
+              {"zeros", {}},
+              {"integers", {}},
               {"normal", {}},
               {"outliers", {}},
               {"ties", {}},
@@ -27,11 +31,11 @@ TOUCHSTONE_OP_SPEC(attention_block) = {
               {"normal", {{'H', 3}, {'G', 1}}}},
     // [doc: example]
     .examples = {{
-        .what = "one token and an empty cache. The key 2 (1, 7) = (2, 14) turns by a quarter to "
-                "(-14, 2), whose mean square is 100, and becomes RN(-1.4) = -179/128, RN(0.2) = "
-                "205/1024: that is what the cache holds, after RoPE and the norm. The one weight "
-                "is 1, so attention gives the value 2 (3, 5) = (6, 10), and the output is 6 + 2 * "
-                "10 = 26",
+        .what =
+            "one token and an empty cache. The key 2 (1, 7) = (2, 14) turns by a quarter to (-14, "
+            "2), whose mean square is 100, and becomes RN(-1.4) = -179/128, RN(0.2) = 205/1024: "
+            "that is what the cache holds, after RoPE and the norm. The one weight is 1, so "
+            "attention gives the value 2 (3, 5) = (6, 10), and the output is 6 + 2 * 10 = 26",
         .recipe = Dtype::kBf16,
         .sizes = {{'T', 1}, {'C', 1}, {'H', 1}, {'G', 1}, {'D', 2}, {'S', 1}},
         .attributes = {{"first", 0}, {"eps", 0.0}},
@@ -48,10 +52,10 @@ TOUCHSTONE_OP_SPEC(attention_block) = {
     }},
     // [doc: end example]
     .reason =
-        "x is the normed input. Positions 6, 7 and 8 over chunks of 4 have an edge between them: "
-        "6 and 7 read cached keys, 8 reads itself alone, and row 9 of the cache is never read. T "
-        "= 1 is a step of decoding, T = S a prefill from an empty cache; H = G times 2 and times "
-        "3 share keys differently. The cache holds what every later step will read, so keys and "
+        "x is the normed input. Positions 6, 7 and 8 over chunks of 4 have an edge between them: 6 "
+        "and 7 read cached keys, 8 reads itself alone, and row 9 of the cache is never read. T = 1 "
+        "is a step of decoding, T = S a prefill from an empty cache; H = G times 2 and times 3 "
+        "share keys differently. The cache holds what every later step will read, so keys and "
         "values are outputs too, rounded to storage whatever a kernel skips on the way",
     .derive =
         [](Sizes* sizes) {

@@ -26,10 +26,9 @@ TOUCHSTONE_OP_SPEC(combine) = {
                     {"cancel", {{'T', 5}, {'R', 15}}}}}),
     // [doc: example]
     .examples = {{
-        .what =
-            "token 0 owns the rows 0, 2 and 3: 256 + 1 + 1 = 258 in binary32. A sum kept in bf16 "
-            "loses each 1 to a tie and stays at 256. Token 1 owns row 1 alone, and +0 + -0 is +0: "
-            "a kernel that copies the row gives -0",
+        .what = "token 0 owns the rows 0, 2 and 3: 256 + 1 + 1 = 258 in binary32. A sum kept in "
+                "bf16 loses each 1 to a tie and stays at 256. Token 1 owns row 1 alone, and +0 + "
+                "-0 is +0: a kernel that copies the row gives -0",
         .recipe = Dtype::kBf16,
         .sizes = {{'T', 2}, {'R', 4}, {'C', 1}},
         .in = {{"rows", {256, -0.0, 1, 1}}, {"row_token", {0, 1, 0, 0}}},
@@ -40,8 +39,8 @@ TOUCHSTONE_OP_SPEC(combine) = {
         "one expert a token is the published case, two are common, eight make the order count; "
         "zeros show the sign of a sum that starts from +0. Class one_token gives every row to "
         "token 0, class uneven leaves tokens without a row, and in class cancel a large row and "
-        "its negative surround a small one, so that a row too many, too few or in another place "
-        "is seen",
+        "its negative surround a small one, so that a row too many, too few or in another place is "
+        "seen",
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
           const int64_t T = c.size('T'), R = c.size('R'), C = c.size('C');

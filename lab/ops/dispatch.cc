@@ -29,10 +29,10 @@ TOUCHSTONE_OP_SPEC(dispatch) = {
                     {"labels", {{'T', 12}, {'A', 3}, {'E', 6}}}}}),
     // [doc: example]
     .examples = {{
-        .what = "token 1 chose expert 0, tokens 0 and 2 chose expert 2, nobody expert 1. Sorted "
-                "by expert, then token, the rows are those of the tokens 1, 0, 2, each times "
-                "its own score: 5 / 4, 3 / 2, 7 / 8. Scores that stay in the order of tokens "
-                "give 5 / 2 first; unscaled rows (the score put on the output) give 5, 3, 7",
+        .what = "token 1 chose expert 0, tokens 0 and 2 chose expert 2, nobody expert 1. Sorted by "
+                "expert, then token, the rows are those of the tokens 1, 0, 2, each times its own "
+                "score: 5 / 4, 3 / 2, 7 / 8. Scores that stay in the order of tokens give 5 / 2 "
+                "first; unscaled rows (the score put on the output) give 5, 3, 7",
         .recipe = Dtype::kBf16,
         .sizes = {{'T', 3}, {'C', 1}, {'A', 1}, {'E', 3}},
         .in = {{"x", {3, 5, 7}}, {"chosen", {2, 0, 2}}, {"scores", {0.5, 0.25, 0.125}}},
@@ -40,13 +40,12 @@ TOUCHSTONE_OP_SPEC(dispatch) = {
     }},
     // [doc: end example]
     .reason =
-        "general classes for scores too, since the op is defined on any; class scored "
-        "has the scores that a sigmoid gives, in (0, 1]. Class one_expert gives all "
-        "tokens to the last, class gaps leaves every second expert empty. In class "
-        "labels every row tells its token, and its score, a power of two, the place "
-        "that the expert had among the token's choices: any wrong gather is seen. A is "
-        "1 in the published models; 2, 3 and all E experts are allowed. 5120 is the "
-        "published width, 128 experts are Maverick's",
+        "general classes for scores too, since the op is defined on any; class scored has the "
+        "scores that a sigmoid gives, in (0, 1]. Class one_expert gives all tokens to the last, "
+        "class gaps leaves every second expert empty. In class labels every row tells its token, "
+        "and its score, a power of two, the place that the expert had among the token's choices: "
+        "any wrong gather is seen. A is 1 in the published models; 2, 3 and all E experts are "
+        "allowed. 5120 is the published width, 128 experts are Maverick's",
     .derive =
         [](Sizes* sizes) {
           (*sizes)['R'] = sizes->at('T') * sizes->at('A');

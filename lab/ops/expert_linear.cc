@@ -22,16 +22,17 @@ TOUCHSTONE_OP_SPEC(expert_linear) = {
                     {"normal", {{'R', 3}, {'C', 513}, {'E', 2}, {'F', 2}}},
                     {"integers", {{'R', 3}, {'C', 1030}, {'E', 2}, {'F', 2}}},
                     {"normal", {{'R', 3}, {'C', 1030}, {'E', 2}, {'F', 2}}},
+                    {"normal", {{'R', 2}, {'C', 5120}, {'E', 2}, {'F', 1}}},
                     {"first_expert", {}},
                     {"last_expert", {}},
                     {"witness", {{'R', 9}}},
                     {"witness", {{'R', 20}, {'C', 16}, {'E', 16}, {'F', 3}}}}}),
     // [doc: example]
     .examples = {{
-        .what = "expert 0 owns row 0, expert 1 no row, expert 2 the rows 1 and 2. Row 0 is 1 * "
-                "1 + 2 * 10 = 21, row 1 is 3 * 5 + 4 * 7 = 43, row 2 is 6 * 7 = 42. A kernel "
-                "that gives the rows to the experts one each, or that skips the empty expert's "
-                "weight, meets the 100 of expert 1",
+        .what = "expert 0 owns row 0, expert 1 no row, expert 2 the rows 1 and 2. Row 0 is 1 * 1 + "
+                "2 * 10 = 21, row 1 is 3 * 5 + 4 * 7 = 43, row 2 is 6 * 7 = 42. A kernel that "
+                "gives the rows to the experts one each, or that skips the empty expert's weight, "
+                "meets the 100 of expert 1",
         .recipe = Dtype::kBf16,
         .sizes = {{'R', 3}, {'C', 2}, {'E', 3}, {'F', 1}},
         .in = {{"x", {1, 2, 3, 4, 0, 6}},
@@ -41,12 +42,12 @@ TOUCHSTONE_OP_SPEC(expert_linear) = {
     }},
     // [doc: end example]
     .reason =
-        "rows are shared out unevenly, the first expert has none, and of 16 experts "
-        "several have none; classes first_expert and last_expert give one of them all "
-        "rows, and R = 0 is a step without routed tokens. 512, 513 and 1030 lie about "
-        "the slices of 512; 65 outputs lie about the row of 64 of op linear. Class "
-        "witness has one weight of 1 in each row, at another place for each expert, so "
-        "that every output is one input, exactly, and names the expert it met",
+        "rows are shared out unevenly, the first expert has none, and of 16 experts several have "
+        "none; classes first_expert and last_expert give one of them all rows, and R = 0 is a step "
+        "without routed tokens. 512, 513 and 1030 lie about the slices of 512; 65 outputs lie "
+        "about the row of 64 of op linear. Class witness has one weight of 1 in each row, at "
+        "another place for each expert, so that every output is one input, exactly, and names the "
+        "expert it met",
     .derive = [](Sizes* sizes) { (*sizes)['O'] = sizes->at('E') + 1; },
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {

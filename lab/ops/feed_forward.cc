@@ -11,7 +11,11 @@ TOUCHSTONE_OP_SPEC(feed_forward) = {
                   {"y", Role::kOut, "TC"}},
     .sizes = {{'T', 3}, {'C', 24}, {'F', 20}},
     .rules = {"N1", "N3", "N5", "N9"},
-    .cases = {{"integers", {}},
+    .cases = {{"wide", {}},
+              {"subnormals", {}},
+              {"specials", {}},
+              {"zeros", {}},
+              {"integers", {}},
               {"normal", {}},
               {"outliers", {}},
               {"ties", {}},
@@ -30,8 +34,8 @@ TOUCHSTONE_OP_SPEC(feed_forward) = {
     // [doc: end example]
     .reason =
         "the dense layers and the shared expert: three contractions with three rounding places "
-        "between them, any of which a fused kernel may skip. 515 activations pass one slice of "
-        "the second contraction",
+        "between them, any of which a fused kernel may skip. 515 activations pass one slice of the "
+        "second contraction",
     .steps = {{.op = "linear",
                .tensors = {{"x", "x"}, {"weight", "gate"}, {"y", "gated"}},
                .places = {{"y", exact::RoundingPlace::kGate}}},

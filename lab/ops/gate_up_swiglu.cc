@@ -10,7 +10,11 @@ TOUCHSTONE_OP_SPEC(gate_up_swiglu) = {
                   {"y", Role::kOut, "TF"}},
     .sizes = {{'T', 3}, {'C', 48}, {'F', 11}},
     .rules = {"N1", "N3", "N5", "N9"},
-    .cases = {{"integers", {}},
+    .cases = {{"wide", {}},
+              {"subnormals", {}},
+              {"specials", {}},
+              {"zeros", {}},
+              {"integers", {}},
               {"normal", {}},
               {"outliers", {}},
               {"ties", {}},
@@ -19,9 +23,8 @@ TOUCHSTONE_OP_SPEC(gate_up_swiglu) = {
               {"normal", {{'T', 2}, {'C', 1030}, {'F', 3}}}},
     // [doc: example]
     .examples = {{
-        .what =
-            "gate 1 and up 9/8, as in op swiglu's example: 210/256. A kernel that exchanges the "
-            "two projections computes silu(9/8) = 217.4/256 and ends at 217/256",
+        .what = "gate 1 and up 9/8, as in op swiglu's example: 210/256. A kernel that exchanges "
+                "the two projections computes silu(9/8) = 217.4/256 and ends at 217/256",
         .recipe = Dtype::kBf16,
         .sizes = {{'T', 1}, {'C', 1}, {'F', 1}},
         .in = {{"x", {1}}, {"gate", {1}}, {"up", {1.125}}},

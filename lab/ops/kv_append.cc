@@ -25,10 +25,9 @@ TOUCHSTONE_OP_SPEC(kv_append) = {
                     {"normal", {{'T', 1}, {'S', 4}, {'G', 8}, {'D', 128}}, {{"first", 2}}}}}),
     // [doc: example]
     .examples = {{
-        .what =
-            "one token at position 1 of a cache of three: row 1 is written, rows 0 and 2 keep what "
-            "they held. A kernel that appends at the end of the cache writes row 2, one that "
-            "clears what lies behind the new token gives 0 there",
+        .what = "one token at position 1 of a cache of three: row 1 is written, rows 0 and 2 keep "
+                "what they held. A kernel that appends at the end of the cache writes row 2, one "
+                "that clears what lies behind the new token gives 0 there",
         .recipe = Dtype::kBf16,
         .sizes = {{'T', 1}, {'S', 3}, {'G', 1}, {'D', 2}},
         .attributes = {{"first", 1}},
@@ -40,8 +39,8 @@ TOUCHSTONE_OP_SPEC(kv_append) = {
     }},
     // [doc: end example]
     .reason =
-        "the cache is full of values before the call, so that a row written beside the new ones "
-        "is seen. The tokens come to the start, the middle and the very end, fill the whole cache, "
+        "the cache is full of values before the call, so that a row written beside the new ones is "
+        "seen. The tokens come to the start, the middle and the very end, fill the whole cache, "
         "are one (a step of decoding) or none; G and D differ, so that a transposed row is seen. 8 "
         "heads of 128 are the published width",
     .run =

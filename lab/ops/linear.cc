@@ -17,6 +17,7 @@ TOUCHSTONE_OP_SPEC(linear) = {
                     {"normal", {{'C', 512}}},
                     {"normal", {{'C', 513}}},
                     {"normal", {{'T', 2}, {'C', 1030}}},
+                    {"normal", {{'T', 1}, {'C', 5120}, {'F', 2}}},
                     {"witness", {}},
                     {"witness", {{'C', 1030}}}}}),
     // [doc: example]

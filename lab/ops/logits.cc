@@ -33,9 +33,9 @@ TOUCHSTONE_OP_SPEC(logits) = {
     .reason =
         "the chain is that of op linear, with 513 and 5120 (the published width) about and beyond "
         "its slices of 512; C = 0 must give +0; 130 rows lie about the reference's own row of 64. "
-        "Class witness has one weight of 1 in each row, so that every logit is one input. In "
-        "class close the logits of a token differ by less than a bf16 unit, so that the rounding "
-        "decides which of them are equal",
+        "Class witness has one weight of 1 in each row, so that every logit is one input. In class "
+        "close the logits of a token differ by less than a bf16 unit, so that the rounding decides "
+        "which of them are equal",
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
           if (argument.name != "weight") return false;

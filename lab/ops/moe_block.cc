@@ -15,7 +15,11 @@ TOUCHSTONE_OP_SPEC(moe_block) = {
                   {"y", Role::kOut, "TC"}},
     .sizes = {{'T', 5}, {'C', 16}, {'F', 12}, {'E', 4}, {'A', 1}},
     .rules = {"N1", "N3", "N5", "N6", "N9"},
-    .cases = {{"integers", {}},
+    .cases = {{"wide", {}},
+              {"subnormals", {}},
+              {"specials", {}},
+              {"zeros", {}},
+              {"integers", {}},
               {"normal", {}},
               {"outliers", {}},
               {"ties", {{'T', 3}}},
@@ -24,12 +28,11 @@ TOUCHSTONE_OP_SPEC(moe_block) = {
               {"normal", {{'T', 1}}}},
     // [doc: example]
     .examples = {{
-        .what =
-            "the router's logits are 0 and -2: expert 0, with score 1/(1 + 1) = 1/2. Its input is "
-            "2/2 = 1, so gate 100, up 3, activation 300, output 150. The shared expert has gate "
-            "100, up 2 and output 200; the sum is 350. The score on the output gives 600/2 = 300 "
-            "in place of 150, a softmax a score of 0.88, and a scaled input of the shared expert "
-            "50",
+        .what = "the router's logits are 0 and -2: expert 0, with score 1/(1 + 1) = 1/2. Its input "
+                "is 2/2 = 1, so gate 100, up 3, activation 300, output 150. The shared expert has "
+                "gate 100, up 2 and output 200; the sum is 350. The score on the output gives "
+                "600/2 = 300 in place of 150, a softmax a score of 0.88, and a scaled input of the "
+                "shared expert 50",
         .recipe = Dtype::kBf16,
         .sizes = {{'T', 1}, {'C', 1}, {'F', 1}, {'E', 2}, {'A', 1}},
         .in = {{"x", {2}},
@@ -45,10 +48,10 @@ TOUCHSTONE_OP_SPEC(moe_block) = {
     // [doc: end example]
     .reason =
         "every place where implementations of this block differ meets here: the choice by rounded "
-        "logits, the score on the input, empty experts, the routed sum and the shared expert "
-        "added last. Class one_expert sends all tokens to expert 2 and leaves the others empty; "
-        "two experts a token make the order of the sum count. In class integers the router's "
-        "weights are of class normal, so that few choices are ties; class ties keeps them",
+        "logits, the score on the input, empty experts, the routed sum and the shared expert added "
+        "last. Class one_expert sends all tokens to expert 2 and leaves the others empty; two "
+        "experts a token make the order of the sum count. In class integers the router's weights "
+        "are of class normal, so that few choices are ties; class ties keeps them",
     .derive =
         [](Sizes* sizes) {
           sizes->insert_or_assign('R', sizes->at('T') * sizes->at('A'));

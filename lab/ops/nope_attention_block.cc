@@ -16,7 +16,11 @@ TOUCHSTONE_OP_SPEC(nope_attention_block) = {
     .sizes = {{'T', 3}, {'C', 12}, {'H', 4}, {'G', 2}, {'D', 8}, {'S', 10}},
     .attributes = {{"first", 6}, {"floor_scale", 4}, {"attn_scale", 0.1}},
     .rules = {"N1", "N3", "N5", "N7", "N9", "N12"},
-    .cases = {{"integers", {}},
+    .cases = {{"wide", {}},
+              {"subnormals", {}},
+              {"specials", {}},
+              {"zeros", {}},
+              {"integers", {}},
               {"normal", {}},
               {"outliers", {}},
               {"ties", {}},
@@ -25,11 +29,10 @@ TOUCHSTONE_OP_SPEC(nope_attention_block) = {
               {"normal", {{'H', 3}, {'G', 1}}}},
     // [doc: example]
     .examples = {{
-        .what =
-            "D = 1, one cached key. The query is 200 at position 1, where the temperature is "
-            "still 1; the scores are 200 for the cached key and -200 for the token's own, whose "
-            "weight exp(-400) is 0 in binary32. Attention gives the cached value 3, and the "
-            "output is 6. A query that reads its own key alone gives 10",
+        .what = "D = 1, one cached key. The query is 200 at position 1, where the temperature is "
+                "still 1; the scores are 200 for the cached key and -200 for the token's own, "
+                "whose weight exp(-400) is 0 in binary32. Attention gives the cached value 3, and "
+                "the output is 6. A query that reads its own key alone gives 10",
         .recipe = Dtype::kBf16,
         .sizes = {{'T', 1}, {'C', 1}, {'H', 1}, {'G', 1}, {'D', 1}, {'S', 2}},
         .attributes = {{"first", 1}},

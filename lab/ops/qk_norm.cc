@@ -26,11 +26,10 @@ TOUCHSTONE_OP_SPEC(qk_norm) = {
                     {"small", {}, {{"eps", 1e-6}}}}}),
     // [doc: example]
     .examples = {{
-        .what =
-            "two heads, of which the second is twice the first: both have the norm (1, 7)/5, and "
-            "in bf16 RN(0.2) = 205/1024, RN(1.4) = 179/128. A mean over both heads, 62.5, makes "
-            "one too small and the other too large; a sum in place of the mean divides all by "
-            "sqrt(2)",
+        .what = "two heads, of which the second is twice the first: both have the norm (1, 7)/5, "
+                "and in bf16 RN(0.2) = 205/1024, RN(1.4) = 179/128. A mean over both heads, 62.5, "
+                "makes one too small and the other too large; a sum in place of the mean divides "
+                "all by sqrt(2)",
         .recipe = Dtype::kBf16,
         .sizes = {{'T', 1}, {'H', 2}, {'D', 2}},
         .attributes = {{"eps", 0.0}},

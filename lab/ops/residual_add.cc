@@ -18,8 +18,8 @@ TOUCHSTONE_OP_SPEC(residual_add) = {
     // [doc: example]
     .examples = {{
         .what = "257 and 259 lie half way between two bf16 numbers, which are 2 apart there. The "
-                "one with the even last bit is right: 256 = 128 * 2 and 260 = 130 * 2. Halves "
-                "away from zero give 258 and 260, truncation gives 256 and 258",
+                "one with the even last bit is right: 256 = 128 * 2 and 260 = 130 * 2. Halves away "
+                "from zero give 258 and 260, truncation gives 256 and 258",
         .recipe = Dtype::kBf16,
         .sizes = {{'T', 1}, {'C', 2}},
         .in = {{"a", {256, 258}}, {"b", {1, 1}}},
@@ -29,9 +29,8 @@ TOUCHSTONE_OP_SPEC(residual_add) = {
     .reason =
         "one binary32 addition and one rounding, so what can go wrong is the rounding (ties are "
         "common in bf16), a flushed subnormal and a wrong index: 67 and 5120 channels lie off and "
-        "on the usual vector widths. In class cancel b = -a, less a little in every third "
-        "element: the sum is exact and small, which a kernel that adds in bf16 or swaps rows "
-        "cannot give",
+        "on the usual vector widths. In class cancel b = -a, less a little in every third element: "
+        "the sum is exact and small, which a kernel that adds in bf16 or swaps rows cannot give",
     .fill =
         [](const Case& c, const Argument& argument, uint32_t, Tensor* out) {
           if (c.input_class != "cancel") return false;

@@ -12,18 +12,21 @@ TOUCHSTONE_OP_SPEC(residual_add_rmsnorm) = {
     .sizes = {{'T', 3}, {'C', 80}},
     .attributes = {{"eps", 1e-5}},
     .rules = {"N4", "N5", "N9", "N12"},
-    .cases = {{"integers", {}},
+    .cases = {{"subnormals", {}},
+              {"specials", {}},
+              {"zeros", {}},
+              {"integers", {}},
               {"normal", {}},
               {"wide", {}},
               {"outliers", {}},
               {"ties", {}},
               {"normal", {{'T', 0}}},
-              {"normal", {{'T', 1}, {'C', 515}}}},
+              {"normal", {{'T', 1}, {'C', 515}}},
+              {"normal", {{'T', 1}, {'C', 5120}}}},
     // [doc: example]
     .examples = {{
-        .what =
-            "the sum is (1, 7), and from there the numbers are those of op rmsnorm's example. A "
-            "kernel that normalises h in place of the sum gives (0, 1.59)",
+        .what = "the sum is (1, 7), and from there the numbers are those of op rmsnorm's example. "
+                "A kernel that normalises h in place of the sum gives (0, 1.59)",
         .recipe = Dtype::kBf16,
         .sizes = {{'T', 1}, {'C', 2}},
         .attributes = {{"eps", 0.0}},

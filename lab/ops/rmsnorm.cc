@@ -17,14 +17,14 @@ TOUCHSTONE_OP_SPEC(rmsnorm) = {
                     {"normal", {{'T', 2}, {'C', 255}}},
                     {"normal", {{'T', 2}, {'C', 256}}},
                     {"normal", {{'T', 2}, {'C', 515}}},
+                    {"normal", {{'T', 1}, {'C', 5120}}},
                     {"small", {}},
                     {"small", {}, {{"eps", 1e-6}}}}}),
     // [doc: example]
     .examples = {{
-        .what =
-            "the squares 1 and 49 have the mean 25, so r = 1/5 in binary32. RN(1 r) = 205/1024 and "
-            "RN(7 r) = 179/128; times 9/8 the second is 201.375/128, which rounds to 201/128. A "
-            "kernel that rounds once, after the weight, ends at 202/128",
+        .what = "the squares 1 and 49 have the mean 25, so r = 1/5 in binary32. RN(1 r) = 205/1024 "
+                "and RN(7 r) = 179/128; times 9/8 the second is 201.375/128, which rounds to "
+                "201/128. A kernel that rounds once, after the weight, ends at 202/128",
         .recipe = Dtype::kBf16,
         .sizes = {{'T', 1}, {'C', 2}},
         .attributes = {{"eps", 0.0}},
@@ -33,8 +33,8 @@ TOUCHSTONE_OP_SPEC(rmsnorm) = {
     }},
     // [doc: end example]
     .reason =
-        "255, 256 and 515 channels lie about the 256 lanes of the sum; class small has rows "
-        "whose mean square is near eps, so that a wrong or misplaced eps is seen",
+        "255, 256 and 515 channels lie about the 256 lanes of the sum; class small has rows whose "
+        "mean square is near eps, so that a wrong or misplaced eps is seen",
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
           if (c.input_class != "small" || argument.name != "x") return false;

@@ -46,12 +46,11 @@ TOUCHSTONE_OP_SPEC(rope_frequencies) = {
                 {"original_max_position_embeddings", 25.132742}}}},
     // [doc: example]
     .examples = {{
-        .what =
-            "theta^(1/2) = 512, and f = 2^-9 has the wavelength 512 RN32(2 pi) = 3216.99, in the "
-            "band between 8192/4 and 8192/1: s = (8192/3216.99 - 1)/3 = 0.515493, and f = "
-            "((1 - s)/8 + s) 2^-9 = 0.57605636 * 2^-9. A kernel that mixes the other way round "
-            "has 0.54894 * 2^-9; with high = 1, Scout's corrected constant, there is no band and "
-            "f stays 2^-9",
+        .what = "theta^(1/2) = 512, and f = 2^-9 has the wavelength 512 RN32(2 pi) = 3216.99, in "
+                "the band between 8192/4 and 8192/1: s = (8192/3216.99 - 1)/3 = 0.515493, and f = "
+                "((1 - s)/8 + s) 2^-9 = 0.57605636 * 2^-9. A kernel that mixes the other way round "
+                "has 0.54894 * 2^-9; with high = 1, Scout's corrected constant, there is no band "
+                "and f stays 2^-9",
         .recipe = Dtype::kF32,
         .sizes = {{'D', 4}},
         .attributes = {{"rope_theta", 262144},

@@ -27,10 +27,9 @@ TOUCHSTONE_OP_SPEC(rope_table) = {
               {"zeros", {{'T', 3}, {'J', 8}}}},
     // [doc: example]
     .examples = {{
-        .what =
-            "f = 1.5 at position 2^23 + 1: the product 12582913.5 is a tie and rounds to the even "
-            "12582914, whose sine is -0.239. An angle kept in more bits has -0.675, half a "
-            "radian away; a position in bf16 loses the 1 and has -0.784",
+        .what = "f = 1.5 at position 2^23 + 1: the product 12582913.5 is a tie and rounds to the "
+                "even 12582914, whose sine is -0.239. An angle kept in more bits has -0.675, half "
+                "a radian away; a position in bf16 loses the 1 and has -0.784",
         .recipe = Dtype::kF32,
         .sizes = {{'T', 1}, {'J', 1}},
         .in = {{"f", {1.5}}, {"positions", {8388609}}},

@@ -27,10 +27,10 @@ TOUCHSTONE_OP_SPEC(router) = {
                     {"last_wins", {{'T', 5}, {'E', 128}}}}}),
     // [doc: example]
     .examples = {{
-        .what = "token 0: the scores of 20 and 21 both round to 1, so a kernel that compares "
-                "scores takes expert 0. Token 1: two logits are 1, and the lowest index is "
-                "taken; its score is 1 / (1 + e^-1) = 0.73106, and 187/256 in bf16. A softmax "
-                "over the three gives 0.45",
+        .what =
+            "token 0: the scores of 20 and 21 both round to 1, so a kernel that compares scores "
+            "takes expert 0. Token 1: two logits are 1, and the lowest index is taken; its score "
+            "is 1 / (1 + e^-1) = 0.73106, and 187/256 in bf16. A softmax over the three gives 0.45",
         .recipe = Dtype::kBf16,
         .sizes = {{'T', 2}, {'E', 3}, {'A', 1}},
         .in = {{"logits", {20, 21, -3, -0.5, 1, 1}}},
@@ -38,12 +38,11 @@ TOUCHSTONE_OP_SPEC(router) = {
     }},
     // [doc: end example]
     .reason =
-        "16 and 128 experts are the published numbers, one chosen is too; A up to E "
-        "shows the whole order. Ties, signs of zero and NaN try rule N6, near_ties has "
-        "logits one ulp apart, saturated has logits whose scores all round to 1, so "
-        "that only the logits tell the order; last_wins has the largest logit last, at "
-        "index 127. small_scores reaches below -88.72, where exp(-v) is infinite and "
-        "the score 0",
+        "16 and 128 experts are the published numbers, one chosen is too; A up to E shows the "
+        "whole order. Ties, signs of zero and NaN try rule N6, near_ties has logits one ulp apart, "
+        "saturated has logits whose scores all round to 1, so that only the logits tell the order; "
+        "last_wins has the largest logit last, at index 127. small_scores reaches below -88.72, "
+        "where exp(-v) is infinite and the score 0",
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
           // near_ties     1 + (w mod 4) ulp, the ulp that of 1 in the recipe's storage

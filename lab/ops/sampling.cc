@@ -52,12 +52,11 @@ TOUCHSTONE_OP_SPEC(sampling) = {
               {"normal", {}, {{"temperature", 3}, {"sampling_seed", 4294967301}}}},
     // [doc: example]
     .examples = {{
-        .what =
-            "four equal weights of 2^40, and top_p = 1/2. Before the third token lie 2 * 2^40, "
-            "half of all and no more: it is kept, the fourth is not. Philox gives u = 0.926 * "
-            "2^64, and 0.926 of the three kept lies in the third, token 2. A nucleus with < in "
-            "place of <= keeps two and takes token 1; none at all takes token 3; the words of u "
-            "exchanged, or a counter without its last 1, take token 1",
+        .what = "four equal weights of 2^40, and top_p = 1/2. Before the third token lie 2 * 2^40, "
+                "half of all and no more: it is kept, the fourth is not. Philox gives u = 0.926 * "
+                "2^64, and 0.926 of the three kept lies in the third, token 2. A nucleus with < in "
+                "place of <= keeps two and takes token 1; none at all takes token 3; the words of "
+                "u exchanged, or a counter without its last 1, take token 1",
         .recipe = Dtype::kF32,
         .sizes = {{'B', 1}, {'V', 4}},
         .attributes = {{"temperature", 1}, {"top_p", 0.5}},
@@ -66,15 +65,15 @@ TOUCHSTONE_OP_SPEC(sampling) = {
     }},
     // [doc: end example]
     .reason =
-        "T = 0 is greedy, where equal logits, and -0 beside +0, take the lowest id; T = 1e-40 is "
-        "a subnormal that a flush turns into a division by zero; T = 0.01 leaves one token, T = "
-        "100 nearly all. top_p = 0 keeps the first alone, 1 all; forty equal weights and top_p = "
-        "0.5 lie on the edge exactly, and 21 are kept. Infinite logits are masked tokens (and, "
+        "T = 0 is greedy, where equal logits, and -0 beside +0, take the lowest id; T = 1e-40 is a "
+        "subnormal that a flush turns into a division by zero; T = 0.01 leaves one token, T = 100 "
+        "nearly all. top_p = 0 keeps the first alone, 1 all; forty equal weights and top_p = 0.5 "
+        "lie on the edge exactly, and 21 are kept. Infinite logits are masked tokens (and, "
         "for T = 0, winners). In class tail one token weighs 2^40 and 39,999 weigh half a million "
-        "each, 2 % together: a sum in binary32 loses a tenth of them, weights of 20 bits lose "
-        "all, and the seed is one whose draw falls among them, on an id beyond 15 bits. The seed "
-        "18700 puts u so close behind an edge of 1030 equal weights that its lowest 40 bits "
-        "decide. One seed passes 32 bits, and the second position is the largest",
+        "each, 2 % together: a sum in binary32 loses a tenth of them, weights of 20 bits lose all, "
+        "and the seed is one whose draw falls among them, on an id beyond 15 bits. The seed 18700 "
+        "puts u so close behind an edge of 1030 equal weights that its lowest 40 bits decide. One "
+        "seed passes 32 bits, and the second position is the largest",
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
           const bool tail = c.input_class == "tail", infinities = c.input_class == "infinities";

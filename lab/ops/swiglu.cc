@@ -22,9 +22,9 @@ TOUCHSTONE_OP_SPEC(swiglu) = {
     // [doc: example]
     .examples = {{
         .what =
-            "silu(1) = 1/(1 + 1/e) = 187.15/256, which the first rounding makes 187/256; times "
-            "9/8 it is 210.375/256, and the second makes that 210/256. A kernel that rounds once "
-            "ends at 211/256. silu(100) is 100; a kernel that exchanges gate and up gives 73 there",
+            "silu(1) = 1/(1 + 1/e) = 187.15/256, which the first rounding makes 187/256; times 9/8 "
+            "it is 210.375/256, and the second makes that 210/256. A kernel that rounds once ends "
+            "at 211/256. silu(100) is 100; a kernel that exchanges gate and up gives 73 there",
         .recipe = Dtype::kBf16,
         .sizes = {{'T', 1}, {'F', 2}},
         .in = {{"gate", {1, 100}}, {"up", {1.125, 1}}},
@@ -34,9 +34,9 @@ TOUCHSTONE_OP_SPEC(swiglu) = {
     .reason =
         "gates of class normal reach from -8 to 8, where the curve bends; class saturation has "
         "gates about -88.72, below which exp(-gate) is infinite and the quotient is -0, with the "
-        "two binary32 numbers on either side of that edge first; class unit_up has up = 1, so "
-        "that an output is one silu alone and exchanged arguments are seen; 67 and 8192 (the "
-        "published width of an expert) lie off and on the usual vector widths",
+        "two binary32 numbers on either side of that edge first; class unit_up has up = 1, so that "
+        "an output is one silu alone and exchanged arguments are seen; 67 and 8192 (the published "
+        "width of an expert) lie off and on the usual vector widths",
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
           if (c.input_class == "unit_up") {

@@ -9,7 +9,9 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <set>
 #include <sstream>
+#include <string>
 
 #include "tests/outside/agreement.h"
 #include "tests/outside/rounded_attention.h"
@@ -166,6 +168,31 @@ TEST(AgreementTable, HasNotBecomeWorse) {
     EXPECT_EQ(finding.elements, found->second.elements);
     // The table rounds upwards; the rest is for exponentials of another C library.
     EXPECT_LE(finding.largest_ratio, found->second.ratio + 1e-6);
+  }
+}
+
+// A new op must be judged here too, or say why it cannot be.
+TEST(Agreement, EveryOpIsJudgedOrSaysWhyNot) {
+  const std::map<std::string, std::string> not_recorded = {
+      {"kv_append", "a copy; no recording holds a cache"},
+      {"sampling", "no recording draws a token"},
+  };
+  std::set<std::string> judged;
+  for (const std::string& chain : JudgedOps()) {
+    std::istringstream words(chain);
+    for (std::string word; std::getline(words, word, '+');)
+      judged.insert(word.substr(0, word.find(' ')));
+  }
+  for (const std::string op : {
+#define OP(op, Function) #op,
+#define OP_F32(op, Function) #op,
+#define CHAIN(op, steps)
+#include "reference/ops.def"
+#undef OP
+#undef OP_F32
+#undef CHAIN
+       }) {
+    EXPECT_NE(judged.contains(op), not_recorded.contains(op)) << op;
   }
 }
 
