@@ -244,8 +244,9 @@ Expected Enclose(const Case& c, const Tensors& tensors, const Places& places) {
       const auto where = next.step->places.find(argument.name);
       const auto place =
           where == next.step->places.end() ? places.end() : places.find(where->second);
-      values.reals[name] =
-          exact::AtPlace(real, stored, place == places.end() ? Place::kOn : place->second);
+      Enclosure& value = values.reals[name];
+      value = exact::AtPlace(real, stored, place == places.end() ? Place::kOn : place->second);
+      value.undecidable = value.undecidable || exact::MayOverflow(value);
     }
   }
   return expected;

@@ -4,6 +4,9 @@
 //
 // A step sees the chain's tensors under its op's argument names and shapes; where the shapes differ
 // ((T, Q) and (T, H, D), Q = H D) the elements are the same in the same row-major order.
+//
+// "Any order" of a sum ends at a step: a kernel that adds the shared expert to a sum of several
+// routed ones before that sum is whole computes another chain.
 #pragma once
 
 #include <map>

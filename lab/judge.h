@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -39,7 +40,9 @@ struct Comparison {
   void Join(const Comparison& other);
 };
 
-// Outputs of a case, in the tensors given, against the second reference.
+// Outputs of a case, in the tensors given, against the second reference: each, and all of them.
+std::map<std::string, Comparison> CompareOutputs(const Case& c, const Tensors& tensors,
+                                                 const Expected& expected);
 Comparison CompareWithExpected(const Case& c, const Tensors& tensors, const Expected& expected);
 
 // Bits of one tensor, NaN canonical (N8), -0 different from +0.

@@ -89,7 +89,7 @@ std::string TableLine(const OpReport& report) {
     if (IsReference(report)) {
       line += fmt::format("{:>7.3f} {:>8} {:>9} ", bound.largest_ratio,
                           Percent(Share(bound.decided, bound.compared)),
-                          PowerOfTwo(bound.smallest_rejected));
+                          PowerOfTwo(BluntestRejection(report)));
     } else {
       line += fmt::format("{:>7} {:>8} {:>9} ", "-", "-", "-");
     }
@@ -135,7 +135,7 @@ std::string Json(const std::vector<OpReport>& reports) {
                         {"outside", bound.outside},
                         {"largest_ratio", bound.largest_ratio},
                         {"decided", Share(bound.decided, bound.compared)},
-                        {"smallest_rejected", bound.smallest_rejected},
+                        {"smallest_rejected", BluntestRejection(report)},
                         {"bits_compared", report.bits_compared},
                         {"seconds", report.seconds}};
     if (!report.reason.empty()) row["reason"] = report.reason;
@@ -143,7 +143,8 @@ std::string Json(const std::vector<OpReport>& reports) {
     for (const auto& [name, strength] : report.strength) {
       classes[name] = {{"smallest_rejected", strength.smallest_rejected},
                        {"decided", Share(strength.decided, strength.compared)},
-                       {"elements", strength.compared}};
+                       {"elements", strength.compared},
+                       {"undecidable", strength.undecidable}};
     }
     row["classes"] = std::move(classes);
     ordered_json failures = ordered_json::array();

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -35,10 +36,10 @@ struct Failure {
   int64_t compared = 0;
 };
 
-// The strength of one input class in one recipe.
+// The strength of one input class in one recipe, for one output.
 struct Strength {
-  double smallest_rejected = 0.0;
-  int64_t decided = 0, compared = 0;
+  double smallest_rejected = std::numeric_limits<double>::infinity();
+  int64_t decided = 0, compared = 0, undecidable = 0;
 };
 
 struct OpReport {
@@ -51,8 +52,12 @@ struct OpReport {
   int64_t bits_compared = 0;
   double seconds = 0.0;
   std::vector<Failure> failures = {};             // the first of each kind and case, at most eight
-  std::map<std::string, Strength> strength = {};  // by "recipe/class"
+  std::map<std::string, Strength> strength = {};  // by "recipe/class/output"
 };
+
+// The smallest error rejected in the output where that is largest; infinity where no output has
+// one.
+double BluntestRejection(const OpReport& report);
 
 // Calls `done` after each report, and `progress` with a line about what runs now.
 struct VerifyEvents {

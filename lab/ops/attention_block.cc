@@ -20,7 +20,6 @@ TOUCHSTONE_OP_SPEC(attention_block) = {
     .rules = {"N1", "N3", "N4", "N5", "N7", "N9", "N12"},
     .cases = {{"wide", {}},
               {"subnormals", {}},
-              {"specials", {}},
               {"zeros", {}},
               {"integers", {}},
               {"normal", {}},

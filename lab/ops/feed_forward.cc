@@ -13,7 +13,6 @@ TOUCHSTONE_OP_SPEC(feed_forward) = {
     .rules = {"N1", "N3", "N5", "N9"},
     .cases = {{"wide", {}},
               {"subnormals", {}},
-              {"specials", {}},
               {"zeros", {}},
               {"integers", {}},
               {"normal", {}},

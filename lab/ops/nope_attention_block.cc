@@ -18,7 +18,6 @@ TOUCHSTONE_OP_SPEC(nope_attention_block) = {
     .rules = {"N1", "N3", "N5", "N7", "N9", "N12"},
     .cases = {{"wide", {}},
               {"subnormals", {}},
-              {"specials", {}},
               {"zeros", {}},
               {"integers", {}},
               {"normal", {}},

@@ -104,8 +104,11 @@ Weights WeightsOf(const Enclosure& q, const Enclosure& keys) {
 
   const double alpha = static_cast<double>(Alpha(q.cols())), n = static_cast<double>(dot.cols());
   const Matrix s = alpha * dot.value;
-  const Matrix short_of = alpha * (dot.upper - dot.value).max(dot.value - dot.lower);
   const Matrix size = (FiniteSize(q).matrix() * FiniteSize(keys).matrix().transpose()).array();
+  // Contract may know a sum to be exact; that of a q that alpha has scaled is not.
+  const double D = static_cast<double>(q.cols());
+  const Matrix short_of = (alpha * (dot.upper - dot.value).max(dot.value - dot.lower))
+                              .max(alpha * D * (kUnit * size + kSubnormal));
   const double m = s.maxCoeff();
   const double extent =
       std::max((s + short_of).maxCoeff(), 0.0) - std::min((s - short_of).minCoeff(), 0.0);

@@ -42,7 +42,7 @@ void AddIntegers(const std::vector<Row>& rows, int64_t E, std::map<std::string, 
 }
 
 // An end this large may be stored as infinity and, times zero, give a NaN; the value is finite.
-Mask MayOverflow(const Enclosure& x) {
+Mask MayBeStoredAsInfinity(const Enclosure& x) {
   return x.lower != x.upper && x.lower.abs().max(x.upper.abs()) > kOverflow;
 }
 
@@ -61,8 +61,8 @@ Enclosure OneProduct(const Enclosure& x, const Enclosure& score) {
 // [doc: second reference]
 TOUCHSTONE_ENCLOSE(dispatch) {
   Enclosure x = in.real("x"), scores = in.real("scores");
-  x.undecidable = x.undecidable || MayOverflow(x);
-  scores.undecidable = scores.undecidable || MayOverflow(scores);
+  x.undecidable = x.undecidable || MayBeStoredAsInfinity(x);
+  scores.undecidable = scores.undecidable || MayBeStoredAsInfinity(scores);
   const std::vector<Row> rows = SortedRows(in.integer("chosen"), in.size('T'), in.size('A'));
 
   Enclosure y = Exactly(Matrix::Zero(static_cast<int64_t>(rows.size()), x.cols()));

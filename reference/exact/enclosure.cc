@@ -113,6 +113,10 @@ Enclosure AtPlace(const Enclosure& x, Dtype storage, Place place) {
   return place == Place::kOn ? y : Hull(x, y);
 }
 
+Mask MayOverflow(const Enclosure& x) {
+  return x.value.isFinite() && x.lower.abs().max(x.upper.abs()) > kOverflow;
+}
+
 Enclosure Hull(const Enclosure& a, const Enclosure& b) {
   Enclosure y{a.value, a.lower.min(b.lower), a.upper.max(b.upper), a.undecidable || b.undecidable};
   Settle(&y);
@@ -189,11 +193,16 @@ Enclosure Contract(const Enclosure& a, const Enclosure& b) {
   const Matrix middle = product(a_mid, b_mid);
 
   Enclosure y{product(a.value, b.value), middle - error, middle + error, size + error > kOverflow};
+  // A finite value with an infinite end: the middle of its interval says nothing.
+  const auto no_middle = [](const Enclosure& x) -> Mask {
+    return x.undecidable || (x.value.isFinite() && !(x.lower.isFinite() && x.upper.isFinite()));
+  };
+  const Mask a_open = no_middle(a), b_open = no_middle(b);
   for (int64_t i = 0; i < a.rows(); ++i) {
-    if (a.undecidable.row(i).any()) y.undecidable.row(i).setConstant(true);
+    if (a_open.row(i).any()) y.undecidable.row(i).setConstant(true);
   }
   for (int64_t j = 0; j < b.rows(); ++j) {
-    if (b.undecidable.row(j).any()) y.undecidable.col(j).setConstant(true);
+    if (b_open.row(j).any()) y.undecidable.col(j).setConstant(true);
   }
   Settle(&y);
   return y;

@@ -56,6 +56,9 @@ Enclosure Gather(const Enclosure& x, int64_t rows, int64_t cols,
 enum class Place { kOn, kOff, kHull };
 Enclosure AtPlace(const Enclosure& x, Dtype storage, Place place);
 
+// Finite values that binary32 may not hold: an end beyond 2^127.
+Mask MayOverflow(const Enclosure& x);
+
 // The smallest enclosure that holds both; value is a's. For results with and without a place.
 Enclosure Hull(const Enclosure& a, const Enclosure& b);
 

@@ -3,7 +3,7 @@
 //   largest_ratios.tsv   ten honest binary32 kernels (reference/exact/profile.h) on every case: the
 //                        largest error over its bound, before the last rounding. None may exceed 1;
 //                        a bound wider than one rounding that none comes near (1/1000) fails.
-//   smallest_errors.tsv  for each op, recipe and class the smallest relative error of a single
+//   smallest_errors.tsv  for each op, recipe, class and output the smallest relative error of one
 //                        element that the bound rejects. It may not grow.
 //
 // --check measures again and compares. Exit code 0: as committed or better; 1: not; 2: usage.
@@ -93,6 +93,9 @@ double UnroundedRatio(const Case& c, const Tensors& outputs, const Expected& exp
       const double half =
           std::ldexp(1.0, std::max(std::ilogb(y == 0.0 ? value : y), -126) - digits);
       const double error = std::max(0.0, std::fabs(y - value) - half);
+      // An end beyond the range of binary32 is infinite; any other bound must be a number.
+      if (bound == INFINITY && std::fabs(value) > 0x1p126) continue;
+      if (!std::isfinite(bound)) return NAN;
       largest = std::max(largest, error == 0.0 ? 0.0 : error / bound);
     }
   }
@@ -115,10 +118,10 @@ double WidestBound(const Case& c, const Expected& expected) {
 }
 
 struct Row {
-  double widest = 0.0;           // the largest bound over |value|
-  std::vector<double> ratios;    // by profile
-  std::vector<int64_t> outside;  // elements that the verdict would reject
-  Strength strength{INFINITY, 0, 0};
+  double widest = 0.0;                        // the largest bound over |value|
+  std::vector<double> ratios;                 // by profile
+  std::vector<int64_t> outside;               // elements that the verdict would reject
+  std::map<std::string, Comparison> outputs;  // of the reference, by tensor
 };
 
 // One row for each op and recipe (ratios), one for each op, recipe and class (strength).
@@ -138,9 +141,8 @@ std::map<std::string, Row> Measure() {
       const Expected hull = Enclose(c, inputs, AllPlaces(*c.op, exact::Place::kHull));
       Tensors reference = inputs;
       Run(c, &reference, 1);
-      const Comparison own = CompareWithExpected(c, reference, hull);
       rows[i].widest = WidestBound(c, hull);
-      rows[i].strength = {own.smallest_rejected, own.decided, own.compared};
+      rows[i].outputs = CompareOutputs(c, reference, hull);
       for (const exact::Profile& profile : profiles) {
         rows[i].ratios.push_back(
             UnroundedRatio(c, OutputsOf(c, Evaluate(c, inputs, profile, false), true), hull));
@@ -159,15 +161,16 @@ std::map<std::string, Row> Measure() {
     of_recipe.ratios.resize(profiles.size(), 0.0);
     of_recipe.outside.resize(profiles.size(), 0);
     for (size_t p = 0; p < profiles.size(); ++p) {
-      of_recipe.ratios[p] = std::max(of_recipe.ratios[p], rows[i].ratios[p]);
+      const double ratio = rows[i].ratios[p];
+      if (!(ratio <= of_recipe.ratios[p])) of_recipe.ratios[p] = ratio;  // a NaN stays
       of_recipe.outside[p] += rows[i].outside[p];
     }
-    Strength& s =
-        joined[fmt::format("strength\t{}\t{}\t{}", cases[i].op->name, recipe, cases[i].input_class)]
-            .strength;
-    s.smallest_rejected = std::min(s.smallest_rejected, rows[i].strength.smallest_rejected);
-    s.decided += rows[i].strength.decided;
-    s.compared += rows[i].strength.compared;
+    for (const auto& [name, output] : rows[i].outputs) {
+      joined[fmt::format("strength\t{}\t{}\t{}\t{}", cases[i].op->name, recipe,
+                         cases[i].input_class, name)]
+          .outputs[name]
+          .Join(output);
+    }
   }
   return joined;
 }
@@ -198,28 +201,34 @@ std::string RatiosTable(const std::map<std::string, Row>& rows, int* faults) {
 }
 
 std::string ErrorsTable(const std::map<std::string, Row>& rows) {
-  std::map<std::string, double> best;  // by op and recipe
-  const auto op_of = [](const std::string& key) { return key.substr(0, key.rfind('\t')); };
+  // The sharpest class of each op, recipe and output.
+  std::map<std::string, double> best;
+  const auto group_of = [](const std::string& key) {
+    const size_t output = key.rfind('\t'), input_class = key.rfind('\t', output - 1);
+    return key.substr(0, input_class) + key.substr(output);
+  };
   for (const auto& [key, row] : rows) {
     if (!key.starts_with("strength")) continue;
-    const auto [found, made] = best.try_emplace(op_of(key), INFINITY);
-    found->second = std::min(found->second, row.strength.smallest_rejected);
+    const auto [found, made] = best.try_emplace(group_of(key), INFINITY);
+    found->second = std::min(found->second, row.outputs.begin()->second.smallest_rejected);
   }
-  std::string text = "op\trecipe\tclass\tsmallest error rejected\tlog2\tdecided %\tweak\n";
+  std::string text =
+      "op\trecipe\tclass\toutput\tsmallest error rejected\tlog2\tdecided %\telements\tweak\n";
   for (const auto& [key, row] : rows) {
     if (!key.starts_with("strength")) continue;
-    const double error = row.strength.smallest_rejected;
+    const Comparison& output = row.outputs.begin()->second;
+    const double error = output.smallest_rejected, sharpest = best.at(group_of(key));
     const double limit = key.find("\tf32\t") != std::string::npos ? kWeakF32 : kWeakBf16;
     // Without a finite, non-zero output there is no relative error: choices, zeros, empty tensors.
     const bool measured = std::isfinite(error);
-    const double decided = row.strength.compared == 0
-                               ? 0.0
-                               : 100.0 * static_cast<double>(row.strength.decided) /
-                                     static_cast<double>(row.strength.compared);
-    text += fmt::format(
-        "{}\t{}\t{}\t{:.1f}\t{}\n", key.substr(9), measured ? fmt::format("{:.4g}", error) : "-",
-        measured ? fmt::format("{:.1f}", std::log2(error)) : "-", std::floor(decided * 10.0) / 10.0,
-        best.at(op_of(key)) > limit && std::isfinite(best.at(op_of(key))) ? "weak" : "no");
+    const double decided = output.compared == 0 ? 0.0
+                                                : static_cast<double>(output.decided) /
+                                                      static_cast<double>(output.compared);
+    text += fmt::format("{}\t{}\t{}\t{:.1f}\t{}\t{}\n", key.substr(9),
+                        measured ? fmt::format("{:.4g}", error) : "-",
+                        measured ? fmt::format("{:.1f}", std::log2(error)) : "-",
+                        std::floor(decided * 1000.0) / 10.0, output.compared,
+                        sharpest > limit && std::isfinite(sharpest) ? "weak" : "no");
   }
   return text;
 }
@@ -231,34 +240,51 @@ std::string ReadFile(const std::string& path) {
   return text.str();
 }
 
-// Lines of a table by the columns before `number`, and that column.
-std::map<std::string, std::string> Column(const std::string& table, size_t number) {
-  std::map<std::string, std::string> column;
+using Cells = std::vector<std::string>;
+
+// The lines of a table by their first columns.
+std::map<std::string, Cells> RowsOf(const std::string& table, size_t key_columns) {
+  std::map<std::string, Cells> rows;
   std::istringstream lines(table);
   for (std::string line; std::getline(lines, line);) {
-    size_t begin = 0;
-    for (size_t i = 0; i < number && begin != std::string::npos; ++i)
-      begin = line.find('\t', begin) + 1;
-    column[line.substr(0, begin)] = line.substr(begin, line.find('\t', begin) - begin);
+    Cells cells;
+    std::istringstream words(line);
+    for (std::string cell; std::getline(words, cell, '\t');) cells.push_back(cell);
+    std::string key;
+    for (size_t i = 0; i < std::min(key_columns, cells.size()); ++i) key += cells[i] + " ";
+    rows[key] = cells;
   }
-  return column;
+  return rows;
 }
 
-// The committed numbers must be there for each row, and be reached again.
+// A column whose number, measured again, may be `least` to `most` times the committed one.
+struct Watched {
+  size_t column;
+  double least, most;
+};
+
+// The committed rows must all be there, no other, and what is watched be reached again.
 int Compare(const std::string& name, const std::string& committed, const std::string& measured,
-            size_t column) {
+            size_t key_columns, const std::vector<Watched>& columns) {
   int faults = 0;
-  const auto was = Column(committed, column), is = Column(measured, column);
-  for (const auto& [key, value] : is) {
+  const auto was = RowsOf(committed, key_columns), is = RowsOf(measured, key_columns);
+  for (const auto& [key, cells] : is) {
     const auto old = was.find(key);
-    if (old == was.end()) {
+    if (old == was.end() || old->second.size() != cells.size()) {
       ++faults;
-      fmt::print("FAILED {}: no row '{}' is committed\n", name, key);
-    } else if (value != old->second &&
-               !(std::atof(value.c_str()) <= std::atof(old->second.c_str()) * kGrowth &&
-                 value != "-")) {
+      fmt::print("FAILED {}: no such row '{}' is committed\n", name, key);
+      continue;
+    }
+    for (const Watched& watched : columns) {
+      const std::string& before = old->second.at(watched.column);
+      const std::string& now = cells.at(watched.column);
+      const double b = std::atof(before.c_str()), n = std::atof(now.c_str());
+      if (before == now ||
+          (before != "-" && now != "-" && watched.least * b <= n && n <= watched.most * b)) {
+        continue;
+      }
       ++faults;
-      fmt::print("FAILED {}: {} was {}, is now {}\n", name, key, old->second, value);
+      fmt::print("FAILED {}: {}was {}, is now {}\n", name, key, before, now);
     }
   }
   if (was.size() != is.size()) {
@@ -276,8 +302,11 @@ int Main(const std::string& mode, const std::string& folder) {
     WriteTextFile(folder + "/largest_ratios.tsv", ratios);
     WriteTextFile(folder + "/smallest_errors.tsv", errors);
   } else {
-    faults += Compare("largest_ratios.tsv", ReadFile(folder + "/largest_ratios.tsv"), ratios, 2);
-    faults += Compare("smallest_errors.tsv", ReadFile(folder + "/smallest_errors.tsv"), errors, 3);
+    // A ratio that falls says that a bound has become wider.
+    faults += Compare("largest_ratios.tsv", ReadFile(folder + "/largest_ratios.tsv"), ratios, 2,
+                      {{2, 0.5, kGrowth}});
+    faults += Compare("smallest_errors.tsv", ReadFile(folder + "/smallest_errors.tsv"), errors, 4,
+                      {{4, 0.0, kGrowth}, {6, 1.0 / kGrowth, INFINITY}, {7, 1.0, INFINITY}});
   }
   fmt::print("{} rows measured, {} faults\n", rows.size(), faults);
   return faults == 0 && !rows.empty() ? 0 : 1;

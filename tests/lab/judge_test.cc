@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 #include "lab/errors.h"
 
@@ -99,10 +100,11 @@ TEST(Judge, UndecidableElementsAreCountedApart) {
   EXPECT_FALSE(Judge(Dtype::kF32, {1.0f, 2.0f, 3.0f}, accepted).Passed()) << "nothing compared";
 }
 
-TEST(Judge, AnIntervalWithNanSaysNothing) {
+// A fault of the second reference must not pass as an element of which nothing can be said.
+TEST(Judge, AnIntervalWithNanIsAnError) {
   Enclosure accepted = Around({1.0, 2.0, 3.0}, 0.0);
   accepted.upper(0, 2) = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_EQ(Judge(Dtype::kF32, {1.0f, 2.0f, 9.0f}, accepted).undecidable, 1);
+  EXPECT_THROW(Judge(Dtype::kF32, {1.0f, 2.0f, 9.0f}, accepted), std::logic_error);
 }
 
 TEST(Judge, ZerosOfBothSignsAreOneValueInABound) {
@@ -149,6 +151,21 @@ TEST(Choice, OnlyAcceptedValuesAreRight) {
   EXPECT_TRUE(right.Passed());
   EXPECT_EQ(right.decided, 1);
   expected.results.choices["chosen"] = {{4}, {2}};
+  EXPECT_EQ(CompareWithExpected(c, {{"chosen", chosen}}, expected).outside, 1);
+}
+
+TEST(Choice, AnExpertCountsOnceForAToken) {
+  static const OpSpec op = {.title = "",
+                            .formula = "",
+                            .arguments = {{"chosen", Role::kOut, "TA", Stored::kI64}},
+                            .sizes = {{'T', 2}, {'A', 2}}};
+  const Case c{&op, Dtype::kF32, "normal", op.sizes, {}, 1};
+  Tensor chosen(Dtype::kI64, {2, 2});
+  Expected expected;  // experts 0 and 1 are equal: either order
+  expected.results.choices["chosen"] = {{0, 1}, {1, 0}, {0, 1}, {1, 0}};
+  for (const int64_t i : {1, 2}) chosen.values<int64_t>()[i] = 1;  // (0, 1), (1, 0)
+  EXPECT_TRUE(CompareWithExpected(c, {{"chosen", chosen}}, expected).Passed());
+  chosen.values<int64_t>()[2] = 0;  // (0, 0)
   EXPECT_EQ(CompareWithExpected(c, {{"chosen", chosen}}, expected).outside, 1);
 }
 
