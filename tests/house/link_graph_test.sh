@@ -48,7 +48,8 @@ sees() {
 
 formats=reference/formats/bf16.h arithmetic=reference/arithmetic/chain.h
 op=reference/ops/linear/linear.h exact=reference/exact/enclosure.h
-golden=golden/hdf5_file.h lab=lab/spec.h
+golden=golden/hdf5_file.h lab=lab/spec.h model=reference/model/text_config.h
+checkpoint=reference/checkpoint/safetensors.h
 
 sees reference/ops/linear/linear.cc yes $formats $arithmetic $op
 sees reference/ops/linear/linear.cc no $exact $golden $lab
@@ -56,5 +57,9 @@ sees reference/exact/linear.cc yes $formats $op $exact
 sees reference/exact/linear.cc no $arithmetic $golden $lab
 sees golden/hdf5_file.cc yes $formats $golden
 sees golden/hdf5_file.cc no $arithmetic $op $exact $lab
+sees reference/model/text_config.cc yes $formats $model
+sees reference/model/text_config.cc no $arithmetic $op $exact $checkpoint $golden $lab
+sees reference/checkpoint/sharded.cc yes $formats $model $checkpoint
+sees reference/checkpoint/sharded.cc no $arithmetic $op $exact $golden $lab
 sees lab/verify.cc yes $formats $arithmetic $op $exact $golden $lab
 echo "$checks includes are allowed or refused as they should be"
