@@ -71,8 +71,9 @@ int DoctorCommand() {
                       LineOf("/proc/cpuinfo", "model name"), std::thread::hardware_concurrency());
   text += fmt::format("{:<16} {}\n", "system", LineOf("/etc/os-release", "PRETTY_NAME"));
   text += fmt::format("{:<16} {}\n", "build", BuildDescription());
-  text += fmt::format("{:<16} Eigen {}.{}.{}, fmt {}, HDF5 {}, {}\n", "libraries",
-                      EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION, FMT_VERSION,
+  text += fmt::format("{:<16} Eigen {}.{}.{}, fmt {}.{}.{}, HDF5 {}, {}\n", "libraries",
+                      EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION,
+                      FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100,
                       golden::LibraryVersion(), OpenSSL_version(OPENSSL_VERSION));
   text += fmt::format("{:<16} {}\n", "arithmetic", arithmetic);
   text += fmt::format("{:<16} version {}\n", "contract", kContractVersion);

@@ -33,9 +33,10 @@ TOUCHSTONE_OP_SPEC(linear) = {
     }},
     // [doc: end example]
     .reason =
-        "512, 513 and 1030 lie about the slices of 512; C = 0 must give +0; 65 outputs lie about "
-        "the reference's own row of 64; class witness has one weight of 1 in each row, so that "
-        "every output is one input, exactly, and a wrong index cannot hide in a sum",
+        "512, 513 and 1030 lie about the slices of 512, 5120 is the published width; C = 0 must "
+        "give +0; 65 outputs lie about the reference's own row of 64; class witness has one weight "
+        "of 1 in each row, so that every output is one input, exactly, and a wrong index cannot "
+        "hide in a sum",
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
           if (c.input_class != "witness" || argument.name != "weight") return false;

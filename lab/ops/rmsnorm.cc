@@ -33,8 +33,9 @@ TOUCHSTONE_OP_SPEC(rmsnorm) = {
     }},
     // [doc: end example]
     .reason =
-        "255, 256 and 515 channels lie about the 256 lanes of the sum; class small has rows whose "
-        "mean square is near eps, so that a wrong or misplaced eps is seen",
+        "255, 256 and 515 channels lie about the 256 lanes of the sum, 5120 is the published "
+        "width; class small has rows whose mean square is near eps, so that a wrong or misplaced "
+        "eps is seen",
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
           if (c.input_class != "small" || argument.name != "x") return false;

@@ -219,7 +219,7 @@ TEST(Safetensors, Rule9TheLastTensorEndsTheFile) {
 
 // Rule 10: the header makes every alignment of the data.
 TEST(Safetensors, Rule10DataOfAnyAlignmentAreCopied) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::vector<uint32_t> bits{0x3f800000, 0x80000000, 0x7fa00001, 0xff800000, 0x00000001, 7};
   const std::string data(reinterpret_cast<const char*>(bits.data()), 24);
   const std::string header = "{" + TensorJson("x", "F32", "[3,2]", 0, 24) + "}";
@@ -239,14 +239,14 @@ TEST(Safetensors, Rule10DataOfAnyAlignmentAreCopied) {
 
 // Rule 11.
 TEST(Safetensors, Rule11OnlyRegularFilesAreMapped) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto open = [](const std::string& path) {
     ExpectBad([&path] { SafetensorsFile file(path); }, path);
   };
-  open(folder.path() + "/missing");
+  open(folder.File("missing"));
   open(folder.path());
   open(folder.Write("empty", ""));
-  const std::string pipe = folder.path() + "/pipe";
+  const std::string pipe = folder.File("pipe");
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
   open(pipe);
   // What is read needs no right to write.
@@ -268,7 +268,7 @@ class SafetensorsRead : public testing::Test {
     file_ = std::make_unique<SafetensorsFile>(path);
   }
 
-  Folder folder_;
+  TemporaryFolder folder_;
   std::unique_ptr<SafetensorsFile> file_;
 };
 

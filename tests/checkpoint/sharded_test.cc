@@ -43,7 +43,7 @@ class Sharded : public testing::Test {
     RefusedIndex(R"({"weight_map":{"a":)" + shard_json + "}}", "expected the plain name of a file");
   }
 
-  Folder folder_;
+  TemporaryFolder folder_;
 };
 
 // The number of this process's mappings of the file.
@@ -63,7 +63,7 @@ TEST_F(Sharded, ListsAndReads) {
   EXPECT_EQ(checkpoint.Find("z").dtype, "F32");
   EXPECT_EQ(checkpoint.Find("z").shape, (std::vector<int64_t>{2, 1}));
   EXPECT_EQ(checkpoint.Find("z").bytes, 8u);
-  EXPECT_EQ(checkpoint.Find("z").shard, folder_.path() + "/two.safetensors");
+  EXPECT_EQ(checkpoint.Find("z").shard, folder_.File("two.safetensors"));
   EXPECT_EQ(checkpoint.Read("a").values<Bf16>()[1].bits, 0x4000);
   EXPECT_EQ(checkpoint.Read("z").values<float>()[0], 1.0f);
   const Tensor row = checkpoint.ReadRows("z", 1, 1);
@@ -75,10 +75,10 @@ TEST_F(Sharded, ListsAndReads) {
 }
 
 TEST_F(Sharded, OneShardIsOpenAtMost) {
-  const std::string one = folder_.path() + "/one.safetensors";
-  const std::string two = folder_.path() + "/two.safetensors";
+  const std::string one = folder_.File("one.safetensors");
+  const std::string two = folder_.File("two.safetensors");
   Checkpoint checkpoint = Open();
-  EXPECT_EQ(Mappings(one) + Mappings(two) + Mappings(folder_.path() + "/" + kIndexName), 0);
+  EXPECT_EQ(Mappings(one) + Mappings(two) + Mappings(folder_.File(kIndexName)), 0);
   checkpoint.Read("a");
   EXPECT_EQ(Mappings(one), 1);
   checkpoint.Read("z");
@@ -91,7 +91,7 @@ TEST_F(Sharded, OneShardIsOpenAtMost) {
 
 TEST_F(Sharded, AShardThatChangedIsRefused) {
   Checkpoint checkpoint = Open();
-  const std::string two = folder_.path() + "/two.safetensors";
+  const std::string two = folder_.File("two.safetensors");
   std::filesystem::remove(two);
   ExpectBad([&] { checkpoint.Read("z"); }, two);
   folder_.Write("two.safetensors",
@@ -102,11 +102,11 @@ TEST_F(Sharded, AShardThatChangedIsRefused) {
 TEST_F(Sharded, OneOfTheTwoLayoutsIsThere) {
   folder_.Write("model.safetensors", FileOfBytes({"a"}));
   Refused("both model.safetensors and model.safetensors.index.json, expected one of them");
-  std::filesystem::remove(folder_.path() + "/" + kIndexName);
+  std::filesystem::remove(folder_.File(kIndexName));
   EXPECT_EQ(Open().names(), std::vector<std::string>{"a"});
-  std::filesystem::remove(folder_.path() + "/model.safetensors");
+  std::filesystem::remove(folder_.File("model.safetensors"));
   Refused("neither model.safetensors nor model.safetensors.index.json");
-  std::filesystem::create_directory(folder_.path() + "/model.safetensors");
+  std::filesystem::create_directory(folder_.File("model.safetensors"));
   Refused("model.safetensors: not a file, expected a regular file");
 }
 
@@ -178,7 +178,7 @@ TEST_F(Sharded, AHostileShardIsRefused) {
 }
 
 TEST(Checkpoint, NamesLoseThePrefixOfTheTextModelOnly) {
-  const Folder folder;
+  const TemporaryFolder folder;
   folder.Write("model.safetensors",
                FileOfBytes({"language_model.lm_head.weight", "vision_model.class_embedding",
                             "multi_modal_projector.linear_1.weight", "norm.language_model.x"}));
@@ -191,13 +191,13 @@ TEST(Checkpoint, NamesLoseThePrefixOfTheTextModelOnly) {
 }
 
 TEST(Checkpoint, TheSameTensorWithAndWithoutThePrefixIsRefused) {
-  const Folder folder;
+  const TemporaryFolder folder;
   folder.Write("model.safetensors", FileOfBytes({"a", "language_model.a"}));
   ExpectBad([&] { Checkpoint{folder.path()}; }, "'language_model.a' is the same tensor as 'a'");
 }
 
 TEST(Checkpoint, TheSameTensorInTwoShardsIsRefused) {
-  const Folder folder;
+  const TemporaryFolder folder;
   folder.Write("one.safetensors", FileOfBytes({"a"}));
   folder.Write("two.safetensors", FileOfBytes({"language_model.a"}));
   folder.Write(kIndexName, R"({"weight_map":{"a":"one.safetensors",)"

@@ -2,18 +2,15 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "reference/checkpoint/bad_checkpoint.h"
+#include "tests/temporary_folder.h"
 
 namespace touchstone::checkpoint {
 
@@ -42,28 +39,6 @@ inline std::string FileOfBytes(const std::vector<std::string>& names) {
   }
   return FileOf(header + "}", std::string(names.size(), 'x'));
 }
-
-// Removed with all that is in it.
-class Folder {
- public:
-  Folder() {
-    path_ = (std::filesystem::temp_directory_path() / "checkpoint-XXXXXX").string();
-    if (mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no folder " + path_);
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  const std::string& path() const { return path_; }
-  // The path of the file.
-  std::string Write(const std::string& name, std::string_view bytes) const {
-    std::ofstream(path_ + "/" + name, std::ios::binary) << bytes;
-    return path_ + "/" + name;
-  }
-
- private:
-  std::string path_;
-};
 
 // What the call has to complain about: BadCheckpoint with `text` in it, printable throughout.
 template <typename Call>

@@ -13,7 +13,7 @@
 
 #include "golden/hdf5_file.h"
 #include "golden/hdf5_handle.h"
-#include "tests/golden/temporary_folder.h"
+#include "tests/golden/file_bytes.h"
 
 namespace touchstone::golden {
 namespace {

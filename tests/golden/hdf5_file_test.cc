@@ -20,7 +20,7 @@
 
 #include "golden/read_everything.h"
 #include "reference/formats/contract_version.h"
-#include "tests/golden/temporary_folder.h"
+#include "tests/golden/file_bytes.h"
 
 namespace touchstone::golden {
 namespace {

@@ -17,7 +17,7 @@
 #include "golden/hdf5_handle.h"
 #include "golden/read_everything.h"
 #include "reference/formats/contract_version.h"
-#include "tests/golden/temporary_folder.h"
+#include "tests/golden/file_bytes.h"
 
 // The library forgets memory of its own when it meets damaged metadata.
 extern "C" const char* __lsan_default_suppressions();   // NOLINT(bugprone-reserved-identifier)

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "reference/formats/contract_version.h"
-#include "tests/golden/temporary_folder.h"
+#include "tests/golden/file_bytes.h"
 
 namespace touchstone::golden {
 namespace {

@@ -1,37 +1,17 @@
-// A folder of a test's own, which goes with it, and the bytes of files in it.
+// The bytes of a test's files, and what a call complains about.
 #pragma once
 
 #include <openssl/evp.h>
-#include <stdlib.h>
 
 #include <array>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <stdexcept>
 #include <string>
 
+#include "tests/temporary_folder.h"
+
 namespace touchstone::golden {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "golden-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("cannot make " + pattern);
-    path_ = pattern;
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  std::string File(const std::string& name) const { return (path_ / name).string(); }
-  bool IsEmpty() const { return std::filesystem::is_empty(path_); }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline std::string BytesOf(const std::string& file) {
   std::ifstream stream(file, std::ios::binary);
