@@ -1,0 +1,103 @@
+#include "reference/model/attention_part.h"
+
+#include <numeric>
+
+#include "reference/ops/attention/attention.h"
+#include "reference/ops/kv_append/kv_append.h"
+#include "reference/ops/qk_norm/qk_norm.h"
+#include "reference/ops/rope/rope.h"
+#include "reference/ops/temperature/temperature.h"
+
+namespace touchstone {
+namespace {
+
+// (T, heads D) as (T, heads, D), and back: the same elements.
+Tensor InHeads(Tensor x, int64_t D) {
+  x.shape = {x.shape.at(0), x.shape.at(1) / D, D};
+  return x;
+}
+Tensor Joined(Tensor x) {
+  x.shape = {x.shape.at(0), x.shape.at(1) * x.shape.at(2)};
+  return x;
+}
+
+template <typename Storage>
+Tensor Rotated(const Tensor& x, const Tensor& table) {
+  Tensor y(kDtypeOf<Storage>, x.shape);
+  Rope<Storage>(x.As<Storage, 'T', 'H', 'D'>(), table.As<float, 'T', 'J', '2'>(),
+                y.As<Storage, 'T', 'H', 'D'>());
+  return y;
+}
+
+template <typename Storage>
+Tensor UnitHeads(const Tensor& x, double eps) {
+  Tensor y(kDtypeOf<Storage>, x.shape);
+  QkNorm<Storage>(x.As<Storage, 'T', 'H', 'D'>(), static_cast<float>(eps),
+                  y.As<Storage, 'T', 'H', 'D'>());
+  return y;
+}
+
+template <typename Storage>
+Tensor Heated(const Tensor& q, const Tensor& positions, const TextConfig& config) {
+  Tensor y(kDtypeOf<Storage>, q.shape);
+  Temperature<Storage>(q.As<Storage, 'T', 'H', 'D'>(), positions.As<int64_t, 'T'>(),
+                       static_cast<float>(config.floor_scale),
+                       static_cast<float>(config.attn_scale), y.As<Storage, 'T', 'H', 'D'>());
+  return y;
+}
+
+// The filled rows of a cache.
+template <typename Storage>
+View<const Storage, 'S', 'G', 'D'> Filled(const Tensor& cache, int64_t filled) {
+  View<const Storage, 'S', 'G', 'D'> rows = cache.As<Storage, 'S', 'G', 'D'>();
+  rows.shape[0] = filled;
+  return rows;
+}
+
+}  // namespace
+
+template <typename Storage>
+Tensor AttentionPart(const LayerPart& part, const Tensor& x, const Tensor& table, KvCache* cache) {
+  const TextConfig& config = part.config;
+  const LayerWeights& w = part.weights;
+  const int64_t T = x.shape.at(0), D = config.head_width, first = cache->filled;
+  Tensor positions(Dtype::kI64, {T});
+  std::iota(positions.values<int64_t>(), positions.values<int64_t>() + T, first);
+  const auto show = [&part](const char* name, Tensor rows) {
+    return part.Show(std::string("attention/") + name, std::move(rows));
+  };
+
+  Tensor q = show("q", InHeads(Project<Storage>(x, w.q, part.threads), D));
+  Tensor k = show("k", InHeads(Project<Storage>(x, w.k, part.threads), D));
+  const Tensor v = show("v", InHeads(Project<Storage>(x, w.v, part.threads), D));
+
+  if (config.layers.at(static_cast<size_t>(part.layer)).has_rope) {
+    q = show("q_rope", Rotated<Storage>(q, table));
+    k = show("k_rope", Rotated<Storage>(k, table));
+  }
+  if (HasQkNorm(config, part.layer)) {
+    q = show("q_norm", UnitHeads<Storage>(q, config.rms_norm_eps));
+    k = show("k_norm", UnitHeads<Storage>(k, config.rms_norm_eps));
+  }
+  if (HasTemperature(config, part.layer)) {
+    q = show("q_temperature", Heated<Storage>(q, positions, config));
+  }
+
+  KvAppend<Storage>(std::as_const(k).As<Storage, 'T', 'G', 'D'>(), v.As<Storage, 'T', 'G', 'D'>(),
+                    first, cache->keys.As<Storage, 'S', 'G', 'D'>(),
+                    cache->values.As<Storage, 'S', 'G', 'D'>());
+  cache->filled = first + T;
+
+  Tensor heads(kDtypeOf<Storage>, q.shape);
+  Attention<Storage>(
+      std::as_const(q).As<Storage, 'T', 'H', 'D'>(), Filled<Storage>(cache->keys, cache->filled),
+      Filled<Storage>(cache->values, cache->filled), std::as_const(positions).As<int64_t, 'T'>(),
+      ChunkOf(config, part.layer), heads.As<Storage, 'T', 'H', 'D'>(), part.threads);
+  heads = show("heads", std::move(heads));
+  return show("output", Project<Storage>(Joined(std::move(heads)), w.o, part.threads));
+}
+
+template Tensor AttentionPart<float>(const LayerPart&, const Tensor&, const Tensor&, KvCache*);
+template Tensor AttentionPart<Bf16>(const LayerPart&, const Tensor&, const Tensor&, KvCache*);
+
+}  // namespace touchstone

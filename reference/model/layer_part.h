@@ -1,0 +1,36 @@
+// What the two halves of a layer are given, and what both do.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "reference/model/activation_paths.h"
+#include "reference/model/decoder.h"
+#include "reference/ops/linear/linear.h"
+
+namespace touchstone {
+
+struct LayerPart {
+  const TextConfig& config;
+  int64_t layer;
+  const LayerWeights& weights;
+  int threads;
+  const Observer& observe;
+
+  // Shows a result under its name in this layer, and passes it on.
+  Tensor Show(const std::string& name, Tensor rows) const {
+    if (observe) observe(LayerPath(layer) + "/" + name, rows);
+    return rows;
+  }
+};
+
+// One projection: x (T, C) by a weight (F, C).
+template <typename Storage>
+Tensor Project(const Tensor& x, const Tensor& weight, int threads) {
+  Tensor y(kDtypeOf<Storage>, {x.shape.at(0), weight.shape.at(0)});
+  Linear<Storage>(x.As<Storage, 'T', 'C'>(), weight.As<Storage, 'F', 'C'>(),
+                  y.As<Storage, 'T', 'F'>(), threads);
+  return y;
+}
+
+}  // namespace touchstone
