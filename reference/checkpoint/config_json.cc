@@ -382,12 +382,14 @@ TextConfigRead FromHuggingFace(const json& config, const std::string& file) {
   ReadMoeLayers(object, text);
   ReadFeedForward(object, text);
   text.tied_lm_head = ReadTied(top, object);
+  read.tokens = ReadSpecialTokens(config, file, text.vocabulary, &read.notes);
   return read;
 }
 
 TextConfigRead FromMeta(const json& config, const std::string& file) {
   const JsonObject params(config, file);
   TextConfigRead read;
+  read.is_meta = true;
   TextConfig& text = read.text;
   text.vocabulary = params.Whole("vocab_size", kVocabulary);
   text.channels = params.Whole("dim", kWidth);

@@ -19,13 +19,16 @@
 #include <string_view>
 #include <vector>
 
+#include "reference/checkpoint/special_tokens.h"
 #include "reference/model/text_config.h"
 
 namespace touchstone::checkpoint {
 
 struct TextConfigRead {
   TextConfig text;
+  SpecialTokens tokens;            // none in params.json
   std::vector<std::string> notes;  // which default was taken, and why; a sentence each
+  bool is_meta = false;            // read from params.json's keys
 };
 
 // `file` is the name that errors and notes cite.

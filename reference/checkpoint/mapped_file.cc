@@ -52,4 +52,9 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
 }
 
+void MappedFile::Drop() const {
+  // What it returns is of no interest: pages that stay are memory, not a wrong byte.
+  if (data_ != nullptr) madvise(const_cast<std::byte*>(data_), size_, MADV_DONTNEED);
+}
+
 }  // namespace touchstone::checkpoint

@@ -18,6 +18,9 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+  // Gives back the memory of all pages that were read. They stay readable, from the file. (Of the
+  // whole file, since reading a page may bring in its neighbours.)
+  void Drop() const;
 
  private:
   const std::byte* data_ = nullptr;

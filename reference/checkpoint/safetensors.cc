@@ -70,6 +70,27 @@ struct Placed {
   Entry entry;
 };
 
+// Elements of any alignment, in the order they lie.
+template <typename From, typename To>
+void Convert(const std::byte* from, To* to, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    From x;
+    std::memcpy(&x, from + i * sizeof x, sizeof x);
+    to[i] = Narrow<To>(Widen(x));
+  }
+}
+
+void Convert(const std::byte* from, Dtype stored, Tensor* to, size_t first, size_t count) {
+  if (stored == to->dtype) {
+    const size_t size = ElementBytes(stored);
+    std::memcpy(to->data.data() + first * size, from, count * size);
+  } else if (stored == Dtype::kBf16) {
+    Convert<Bf16>(from, to->values<float>() + first, count);
+  } else {
+    Convert<float>(from, to->values<Bf16>() + first, count);
+  }
+}
+
 // Rules 3 to 7.
 class Header : public TwoLevelJson {
  public:
@@ -217,7 +238,9 @@ Entries ParseSafetensors(std::span<const std::byte> bytes, const std::string& fi
 }
 
 SafetensorsFile::SafetensorsFile(const std::string& path)
-    : path_(path), file_(path), entries_(ParseSafetensors(file_.bytes(), path)) {}
+    : path_(path), file_(path), entries_(ParseSafetensors(file_.bytes(), path)) {
+  file_.Drop();
+}
 
 std::vector<std::string> SafetensorsFile::names() const {
   std::vector<std::string> names;
@@ -237,23 +260,33 @@ void SafetensorsFile::Fail(const std::string& name, const std::string& what) con
 }
 
 Tensor SafetensorsFile::Copy(const std::string& name, const Entry& entry,
-                             std::vector<int64_t> shape, size_t first_byte) const {
+                             std::vector<int64_t> shape, size_t first_byte,
+                             std::optional<Dtype> storage) const {
   if (entry.dtype != "F32" && entry.dtype != "BF16") {
     Fail(name, "dtype " + entry.dtype + ", expected one that is read: F32 or BF16");
   }
-  Tensor tensor(entry.dtype == "F32" ? Dtype::kF32 : Dtype::kBf16, std::move(shape));
-  if (!tensor.data.empty()) {
-    std::memcpy(tensor.data.data(), entry.data + first_byte, tensor.data.size());
+  const Dtype stored = entry.dtype == "F32" ? Dtype::kF32 : Dtype::kBf16;
+  Tensor tensor(storage.value_or(stored), std::move(shape));
+  TOUCHSTONE_REQUIRE(tensor.dtype == Dtype::kF32 || tensor.dtype == Dtype::kBf16);
+  // In blocks, so that the file's own pages never add up to a second copy.
+  constexpr size_t kBlock = size_t{1} << 21;
+  const auto count = static_cast<size_t>(tensor.count());
+  for (size_t first = 0; first < count; first += kBlock) {
+    const size_t block = std::min(kBlock, count - first);
+    const std::byte* const from = entry.data + first_byte + first * ElementBytes(stored);
+    Convert(from, stored, &tensor, first, block);
+    file_.Drop();
   }
   return tensor;
 }
 
-Tensor SafetensorsFile::Read(const std::string& name) const {
+Tensor SafetensorsFile::Read(const std::string& name, std::optional<Dtype> storage) const {
   const Entry& entry = Find(name);
-  return Copy(name, entry, entry.shape, 0);
+  return Copy(name, entry, entry.shape, 0, storage);
 }
 
-Tensor SafetensorsFile::ReadRows(const std::string& name, int64_t first, int64_t count) const {
+Tensor SafetensorsFile::ReadRows(const std::string& name, int64_t first, int64_t count,
+                                 std::optional<Dtype> storage) const {
   const Entry& entry = Find(name);
   TOUCHSTONE_REQUIRE(first >= 0 && count >= 0);
   if (entry.shape.empty()) Fail(name, "a scalar, expected a tensor that has rows");
@@ -265,7 +298,7 @@ Tensor SafetensorsFile::ReadRows(const std::string& name, int64_t first, int64_t
   std::vector<int64_t> shape = entry.shape;
   shape[0] = count;
   const size_t row_bytes = rows == 0 ? 0 : entry.bytes / static_cast<size_t>(rows);
-  return Copy(name, entry, std::move(shape), static_cast<size_t>(first) * row_bytes);
+  return Copy(name, entry, std::move(shape), static_cast<size_t>(first) * row_bytes, storage);
 }
 
 }  // namespace touchstone::checkpoint

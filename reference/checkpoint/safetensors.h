@@ -25,6 +25,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -49,24 +50,27 @@ Entries ParseSafetensors(std::span<const std::byte> bytes, const std::string& fi
 
 class SafetensorsFile {
  public:
-  // Throws BadCheckpoint unless the file keeps all rules. Reads the header only.
+  // Throws BadCheckpoint unless the file keeps all rules. Reads the header only. Address space is
+  // all that an open file takes beside its entries.
   explicit SafetensorsFile(const std::string& path);
 
   const std::string& path() const { return path_; }
   const Entries& entries() const { return entries_; }
   std::vector<std::string> names() const;  // sorted
 
-  // A copy of a tensor. Throws BadCheckpoint where the file has none of this name or its dtype is
-  // neither F32 nor BF16.
-  Tensor Read(const std::string& name) const;
-  // A copy of `count` rows from row `first` on: slices of the first axis. Throws BadCheckpoint
+  // A copy of a tensor, as stored or in `storage`: bf16 is widened exactly, f32 narrowed once. No
+  // part of the file stays in memory. Throws BadCheckpoint where the file has no tensor of this
+  // name or its dtype is neither F32 nor BF16.
+  Tensor Read(const std::string& name, std::optional<Dtype> storage = {}) const;
+  // The same of `count` rows from row `first` on: slices of the first axis. Throws BadCheckpoint
   // where the tensor does not have them.
-  Tensor ReadRows(const std::string& name, int64_t first, int64_t count) const;
+  Tensor ReadRows(const std::string& name, int64_t first, int64_t count,
+                  std::optional<Dtype> storage = {}) const;
 
  private:
   const Entry& Find(const std::string& name) const;
   Tensor Copy(const std::string& name, const Entry& entry, std::vector<int64_t> shape,
-              size_t first_byte) const;
+              size_t first_byte, std::optional<Dtype> storage) const;
   [[noreturn]] void Fail(const std::string& name, const std::string& what) const;
 
   std::string path_;

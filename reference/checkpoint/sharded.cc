@@ -33,9 +33,9 @@ bool IsPlainFileName(std::string_view name) {
          std::all_of(name.begin(), name.end(), is_plain);
 }
 
-class Index : public TwoLevelJson {
+class IndexReader : public TwoLevelJson {
  public:
-  explicit Index(const std::string& path) : path_(path) {}
+  explicit IndexReader(const std::string& path) : path_(path) {}
 
   void Member(const std::string& outer, const std::string& inner, JsonValue value) override {
     if (outer == "weight_map") {
@@ -43,14 +43,14 @@ class Index : public TwoLevelJson {
       if (shard == nullptr || !IsPlainFileName(*shard)) {
         Fail(Quoted(inner) + " is in " + Describe(value) + ", expected the plain name of a file");
       }
-      shards_[*shard].push_back(inner);
+      index_.shards[*shard].push_back(inner);
     } else if (outer == "metadata") {
       if (inner != "total_size") return;  // notes of whoever wrote the file
       const auto* const number = std::get_if<uint64_t>(&value);
       if (number == nullptr) {
         Fail("total_size is " + Describe(value) + ", expected an unsigned integer");
       }
-      total_bytes_ = *number;
+      index_.total_bytes = *number;
     } else {
       FailOuter(outer);
     }
@@ -59,23 +59,47 @@ class Index : public TwoLevelJson {
     if (outer != "weight_map" && outer != "metadata") FailOuter(outer);
   }
 
-  const std::map<std::string, std::vector<std::string>>& shards() const { return shards_; }
-  std::optional<uint64_t> total_bytes() const { return total_bytes_; }
+  ShardIndex Take() { return std::move(index_); }
+
+ private:
   [[noreturn]] void Fail(const std::string& what) const {
     throw BadCheckpoint(path_ + ": " + what);
   }
-
- private:
   [[noreturn]] void FailOuter(const std::string& outer) const {
     Fail("the key " + Quoted(outer) + ", expected metadata and weight_map alone");
   }
 
   const std::string& path_;
-  std::map<std::string, std::vector<std::string>> shards_;  // the tensors of each
-  std::optional<uint64_t> total_bytes_;
+  ShardIndex index_;
 };
 
+// Where there is none of the files that are read: what is there in their place.
+std::string UnreadWeights(const std::string& folder) {
+  std::error_code error;
+  std::string first;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string extension = entry.path().extension();
+    const std::string name = entry.path().filename();
+    if (extension != ".pth" && extension != ".pt" && extension != ".bin") continue;
+    if (first.empty() || name < first) first = name;
+  }
+  if (first.empty()) return "";
+  return " (" + Quoted(first) +
+         " and its like are pickles, which are programs and are not read: write their tensors, "
+         "joined where they are split, under their own names to model.safetensors)";
+}
+
 }  // namespace
+
+ShardIndex ParseShardIndex(std::string_view json, const std::string& file) {
+  IndexReader reader(file);
+  reader.Read(file, json);
+  ShardIndex index = reader.Take();
+  if (index.shards.empty()) {
+    throw BadCheckpoint(file + ": no tensor in weight_map, expected at least one");
+  }
+  return index;
+}
 
 Checkpoint::Checkpoint(const std::string& folder) : folder_(folder) {
   const std::string single = InFolder(folder, "model.safetensors");
@@ -85,49 +109,54 @@ Checkpoint::Checkpoint(const std::string& folder) : folder_(folder) {
   if (is_single == is_sharded) {
     throw BadCheckpoint(folder + ": " + (is_single ? "both" : "neither") + " model.safetensors " +
                         (is_single ? "and" : "nor") +
-                        " model.safetensors.index.json, expected one of them");
+                        " model.safetensors.index.json, expected one of them" +
+                        (is_single ? "" : UnreadWeights(folder)));
   }
   if (is_single) {
-    Add(SafetensorsFile(single));
+    Add(Open(single));
   } else {
     ReadSharded(index);
   }
 }
 
 void Checkpoint::ReadSharded(const std::string& index_path) {
-  Index index(index_path);
+  const auto fail = [&](const std::string& what) { throw BadCheckpoint(index_path + ": " + what); };
+  ShardIndex index;
   {
     const MappedFile file(index_path);
     if (file.bytes().size() > kMaxJsonBytes) {
-      index.Fail(std::to_string(file.bytes().size()) + " bytes, expected at most " +
-                 std::to_string(kMaxJsonBytes));
+      fail(std::to_string(file.bytes().size()) + " bytes, expected at most " +
+           std::to_string(kMaxJsonBytes));
     }
-    index.Read(index_path,
-               {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
+    index = ParseShardIndex(
+        {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}, index_path);
   }
-  if (index.shards().empty()) index.Fail("no tensor in weight_map, expected at least one");
   uint64_t total_bytes = 0;
-  for (const auto& [shard_name, tensors] : index.shards()) {
-    const SafetensorsFile shard(InFolder(folder_, shard_name));
+  for (const auto& [shard_name, tensors] : index.shards) {
+    const SafetensorsFile& shard = Open(InFolder(folder_, shard_name));
     for (const std::string& name : tensors) {
       if (shard.entries().count(name) == 0) {
-        index.Fail(Quoted(name) + " is not in " + shard_name + ", expected there by weight_map");
+        fail(Quoted(name) + " is not in " + shard_name + ", expected there by weight_map");
       }
     }
     // Neither list has duplicates and all of the index's are in the file: unequal lengths are
     // tensors that the index does not name.
     if (shard.entries().size() != tensors.size()) {
-      index.Fail(shard_name + " holds " + std::to_string(shard.entries().size()) +
-                 " tensors, expected the " + std::to_string(tensors.size()) +
-                 " that weight_map places there");
+      fail(shard_name + " holds " + std::to_string(shard.entries().size()) +
+           " tensors, expected the " + std::to_string(tensors.size()) +
+           " that weight_map places there");
     }
     for (const auto& [name, entry] : shard.entries()) total_bytes += entry.bytes;
     Add(shard);
   }
-  if (index.total_bytes() && *index.total_bytes() != total_bytes) {
-    index.Fail("total_size is " + std::to_string(*index.total_bytes()) + ", expected " +
-               std::to_string(total_bytes) + ", the bytes of all tensors");
+  if (index.total_bytes && *index.total_bytes != total_bytes) {
+    fail("total_size is " + std::to_string(*index.total_bytes) + ", expected " +
+         std::to_string(total_bytes) + ", the bytes of all tensors");
   }
+}
+
+const SafetensorsFile& Checkpoint::Open(const std::string& shard_path) {
+  return shards_.try_emplace(shard_path, shard_path).first->second;
 }
 
 void Checkpoint::Add(const SafetensorsFile& shard) {
@@ -159,28 +188,15 @@ const Stored& Checkpoint::Find(const std::string& name) const {
   return found->second;
 }
 
-const SafetensorsFile& Checkpoint::Open(const Stored& tensor) {
-  if (open_ == nullptr || open_->path() != tensor.shard) {
-    open_.reset();  // before the next one is mapped
-    open_ = std::make_unique<SafetensorsFile>(tensor.shard);
-  }
-  const auto found = open_->entries().find(tensor.name);
-  if (found == open_->entries().end() || found->second.dtype != tensor.dtype ||
-      found->second.shape != tensor.shape) {
-    throw BadCheckpoint(tensor.shard + ": " + Quoted(tensor.name) +
-                        " has changed since the checkpoint was opened, expected it as it was");
-  }
-  return *open_;
+Tensor Checkpoint::Read(const std::string& name, std::optional<Dtype> storage) const {
+  const Stored& tensor = Find(name);
+  return shards_.at(tensor.shard).Read(tensor.name, storage);
 }
 
-Tensor Checkpoint::Read(const std::string& name) {
+Tensor Checkpoint::ReadRows(const std::string& name, int64_t first, int64_t count,
+                            std::optional<Dtype> storage) const {
   const Stored& tensor = Find(name);
-  return Open(tensor).Read(tensor.name);
-}
-
-Tensor Checkpoint::ReadRows(const std::string& name, int64_t first, int64_t count) {
-  const Stored& tensor = Find(name);
-  return Open(tensor).ReadRows(tensor.name, first, count);
+  return shards_.at(tensor.shard).ReadRows(tensor.name, first, count, storage);
 }
 
 }  // namespace touchstone::checkpoint

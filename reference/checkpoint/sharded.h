@@ -17,8 +17,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "reference/checkpoint/safetensors.h"
@@ -26,7 +27,16 @@
 
 namespace touchstone::checkpoint {
 
-// What the checkpoint knows of a tensor without holding its shard open.
+// The index, by the rules that it can be judged by alone.
+struct ShardIndex {
+  std::map<std::string, std::vector<std::string>> shards;  // the tensors of each
+  std::optional<uint64_t> total_bytes;
+};
+
+// `file` is for the messages of BadCheckpoint.
+ShardIndex ParseShardIndex(std::string_view json, const std::string& file);
+
+// A tensor, from its shard's header.
 struct Stored {
   std::string shard;  // the file's path
   std::string name;   // in the shard
@@ -35,13 +45,14 @@ struct Stored {
   size_t bytes = 0;
 };
 
-// Memory stays bounded by one shard: that of the last tensor that was read is open, the others are
-// not. Not for use by several threads at once.
+// All shards stay open: their headers are judged once, and a file that is replaced meanwhile does
+// not matter. They take address space, not memory.
 class Checkpoint {
  public:
-  // Reads and judges the headers of all shards, one after the other. Throws BadCheckpoint.
+  // Reads and judges the headers of all shards. Throws BadCheckpoint.
   explicit Checkpoint(const std::string& folder);
 
+  const std::string& folder() const { return folder_; }
   const std::map<std::string, Stored, std::less<>>& tensors() const { return tensors_; }
   std::vector<std::string> names() const;  // sorted, without language_model.
   bool Has(const std::string& name) const { return tensors_.count(name) != 0; }
@@ -49,20 +60,18 @@ class Checkpoint {
   const Stored& Find(const std::string& name) const;
 
   // As those of SafetensorsFile.
-  Tensor Read(const std::string& name);
-  Tensor ReadRows(const std::string& name, int64_t first, int64_t count);
-  // Closes the open shard; the next Read opens it again.
-  void Release() { open_.reset(); }
+  Tensor Read(const std::string& name, std::optional<Dtype> storage = {}) const;
+  Tensor ReadRows(const std::string& name, int64_t first, int64_t count,
+                  std::optional<Dtype> storage = {}) const;
 
  private:
   void ReadSharded(const std::string& index_path);
+  const SafetensorsFile& Open(const std::string& shard_path);
   void Add(const SafetensorsFile& shard);
-  // The tensor's shard, open, as it was when the checkpoint was.
-  const SafetensorsFile& Open(const Stored& tensor);
 
   std::string folder_;
+  std::map<std::string, SafetensorsFile> shards_;  // by path
   std::map<std::string, Stored, std::less<>> tensors_;
-  std::unique_ptr<SafetensorsFile> open_;
 };
 
 }  // namespace touchstone::checkpoint
