@@ -5,7 +5,8 @@
 // merge of divided partial outputs by the logarithms of their l; exp or exp2. Key j has one weight,
 // in l and in every o_d. Its exponent is s_j - m, but for
 //
-//   alpha B_j               B_j from Contract: D u sum |q_d k_jd|, and what q and k are short of
+//   short_j                 alpha B_j, B_j from Contract: D u sum |q_d k_jd|, and what q and k are
+//                           short of; or what rounded scores may differ by (attention_scores.h)
 //   3u alpha sum |q_d k_jd| alpha and log2(e) are rounded and scale q, k, the sum or the exponent
 //   5u W + 6u log n         W is the extent of all scores and 0. The steps s_j - m_1, m_1 - m_2 ...
 //                           rise after the first: 2 W. The maximum in units of log2: W. A merge by
@@ -14,9 +15,10 @@
 //   4u (N_j + 2)            exp, for the weight, each rescaling, and in a merge by logarithms. A
 //                           rescaling raises the maximum to a score larger than s_j, so that N_j is
 //                           the number of scores that may be larger; exp(0) is 1
+//   a fast exponential      its error and 4u W more, for the weight alone (profile.h)
 //
 // X_j in all: the weight is within theta_j = expm1(X_j) relative. Underflow of exp and of its
-// factors adds at most 2^-149 n, relative to exp(m).
+// factors adds at most 2^-149 n, relative to exp(m), and a fast exponential's 2^-126 n.
 //
 // Sums. On its way a term meets at most n - 1 additions, N_j rescalings, its own product and, where
 // partial outputs are divided, a quotient and a product:
@@ -39,49 +41,25 @@
 // |v_jd| exceeds 2^127 (every p_j may be 1 in its block), or of an infinite value whose weight may
 // underflow. A NaN or +inf score makes the head NaN in every kernel, and so do infinities of both
 // signs, or a NaN, in v.
+//
+// Places outside the contract. kScores and kScaledScores move a score to what they leave of it, and
+// all above holds relative to that. kExponentials and kProbabilities are rounded_softmax.cc's.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
+#include "reference/exact/attention_scores.h"
+#include "reference/exact/rounded_softmax.h"
 #include "reference/exact/second_reference.h"
 
 namespace touchstone::exact {
 namespace {
 
-// The visible keys of a query: first <= j < end.
-struct Keys {
-  int64_t first, end;
-  int64_t count() const { return end - first; }
-};
-
-Keys Visible(int64_t position, int64_t chunk, int64_t S) {
-  const int64_t first = chunk > 0 ? position - position % chunk : 0;
-  return {first, std::max(first, position < S ? position + 1 : S)};
-}
-
-float Alpha(int64_t D) { return static_cast<float>(1.0 / std::sqrt(static_cast<double>(D))); }
-
-// Those rows of keys or values (S, G, D) that are visible to head g, (n, D).
-template <typename Array>
-Array RowsOf(const Array& x, Keys keys, int64_t g, int64_t G) {
-  Array rows(keys.count(), x.cols());
-  for (int64_t j = 0; j < rows.rows(); ++j) rows.row(j) = x.row((keys.first + j) * G + g);
-  return rows;
-}
-Enclosure RowsOf(const Enclosure& x, Keys keys, int64_t g, int64_t G) {
-  return {RowsOf(x.value, keys, g, G), RowsOf(x.lower, keys, g, G), RowsOf(x.upper, keys, g, G),
-          RowsOf(x.undecidable, keys, g, G)};
-}
-
-Matrix FiniteSize(const Enclosure& x) {
-  return x.lower.abs().max(x.upper.abs()).unaryExpr([](double a) {
-    return std::isfinite(a) ? a : 0.0;
-  });
-}
-
 // The softmax of one query's n scores.
 struct Weights {
-  std::vector<double> w;      // they sum to 1
+  std::vector<double> w;      // of the centers; they sum to 1
+  std::vector<double> real;   // of the scores in real arithmetic, where those are others
   std::vector<double> error;  // w theta and the underflow
   std::vector<double> eps;
   std::vector<double> least;  // of the exponent
@@ -89,37 +67,38 @@ struct Weights {
   bool nan = false, undecidable = false;
 };
 
-Weights WeightsOf(const Enclosure& q, const Enclosure& keys) {
-  Weights weights;
-  const Enclosure dot = Contract(q, keys);
-  bool open = false;
-  for (int64_t j = 0; j < dot.cols(); ++j) {
-    const double value = dot.value(0, j);
-    const bool sure = !dot.undecidable(0, j);
-    weights.nan |= sure && (std::isnan(value) || value == INFINITY);
-    open |= !sure || !std::isfinite(dot.lower(0, j)) || !std::isfinite(dot.upper(0, j));
-  }
-  weights.undecidable = open && !weights.nan;
-  if (open) return weights;
+std::vector<double> Softmax(const Matrix& s) {
+  const Matrix e = (s - s.maxCoeff()).exp();
+  const Matrix w = e / e.sum();
+  return {w.data(), w.data() + w.size()};
+}
 
-  const double alpha = static_cast<double>(Alpha(q.cols())), n = static_cast<double>(dot.cols());
-  const Matrix s = alpha * dot.value;
-  const Matrix size = (FiniteSize(q).matrix() * FiniteSize(keys).matrix().transpose()).array();
-  // Contract may know a sum to be exact; that of a q that alpha has scaled is not.
-  const double D = static_cast<double>(q.cols());
-  const Matrix short_of = (alpha * (dot.upper - dot.value).max(dot.value - dot.lower))
-                              .max(alpha * D * (kUnit * size + kSubnormal));
+// One row of scores.
+Weights WeightsOf(const Scores& scores, bool fast_exponential) {
+  Weights weights;
+  weights.nan = scores.nan.any();
+  weights.undecidable = scores.open.any() && !weights.nan;
+  if (weights.nan || weights.undecidable) return weights;
+
+  const Matrix& s = scores.center;
+  const Matrix& short_of = scores.short_of;
+  const double n = static_cast<double>(s.cols());
   const double m = s.maxCoeff();
   const double extent =
       std::max((s + short_of).maxCoeff(), 0.0) - std::min((s - short_of).minCoeff(), 0.0);
-  const Matrix off = short_of + 3.0 * kUnit * alpha * size +
-                     kUnit * (5.0 * extent + 6.0 * std::log(n));  // X but for the functions
+  Matrix off = short_of + scores.scaling +
+               kUnit * (5.0 * extent + 6.0 * std::log(n));  // X but for the functions
+  double tiny = 2.0 * kSubnormal;
+  if (fast_exponential) {
+    off += kFastExpArgumentError * extent - std::log1p(-kFastExpError);
+    tiny += kFastExpFlush;
+  }
   std::vector<double> highest;
-  for (int64_t j = 0; j < dot.cols(); ++j) highest.push_back(s(0, j) + off(0, j));
+  for (int64_t j = 0; j < s.cols(); ++j) highest.push_back(s(0, j) + off(0, j));
   std::sort(highest.begin(), highest.end());
 
   const double l = (s - m).exp().sum();
-  for (int64_t j = 0; j < dot.cols(); ++j) {
+  for (int64_t j = 0; j < s.cols(); ++j) {
     const auto larger =
         highest.end() - std::upper_bound(highest.begin(), highest.end(), s(0, j) - off(0, j));
     const double N = std::min(static_cast<double>(larger), n - 1.0);
@@ -127,7 +106,7 @@ Weights WeightsOf(const Enclosure& q, const Enclosure& keys) {
     const double exponent = s(0, j) - m, W = std::exp(exponent);
     const double W_theta = X < 1.0 ? W * std::expm1(X) : std::exp(exponent + X) - W;
     weights.w.push_back(W / l);
-    weights.error.push_back((W_theta + 2.0 * kSubnormal * n) / l);
+    weights.error.push_back((W_theta + tiny * n) / l);
     weights.eps.push_back(std::expm1((n + N + 6.0) * kUnit));
     weights.least.push_back(exponent - X);
     weights.h += weights.error.back();
@@ -136,6 +115,7 @@ Weights WeightsOf(const Enclosure& q, const Enclosure& keys) {
   }
   weights.z = weights.h < 1.0 ? std::min(weights.z / (1.0 - weights.h), weights.largest_eps)
                               : weights.largest_eps;
+  if ((scores.center != scores.value).any()) weights.real = Softmax(scores.value);
   return weights;
 }
 
@@ -196,9 +176,136 @@ Element Output(const Weights& weights, const Enclosure& v, int64_t d) {
   const double rounding = (terms + weights.z * reach) / (1.0 - weights.z);
   const double quotient = (kFunctionError + kUnit) * (reach + rounding);
   const double tiny = (3.0 * static_cast<double>(v.rows()) + 2.0) * kSubnormal;
-  return {o, o - (below + rounding + quotient + tiny), o + (above + rounding + quotient + tiny),
+  double value = o;
+  if (!weights.real.empty()) {
+    value = 0.0;
+    for (int64_t j = 0; j < v.rows(); ++j) {
+      value += weights.real[static_cast<size_t>(j)] * v.value(j, d);
+    }
+  }
+  return {value, o - (below + rounding + quotient + tiny), o + (above + rounding + quotient + tiny),
           open || sum > kOverflow};
 }
+
+Enclosure RowsFrom(const Enclosure& x, int64_t first, int64_t count) {
+  return {x.value.middleRows(first, count), x.lower.middleRows(first, count),
+          x.upper.middleRows(first, count), x.undecidable.middleRows(first, count)};
+}
+
+using In = Operands<Enclosure>;
+
+struct Shape {
+  int64_t H, G, S, chunk;
+  int64_t heads() const { return H / G; }  // query heads that share a head of keys
+};
+
+Shape ShapeOf(const In& in) {
+  return {in.size('H'), in.size('G'), in.size('S'), static_cast<int64_t>(in.attribute("chunk"))};
+}
+
+Keys VisibleAt(const In& in, int64_t t) {
+  const Shape shape = ShapeOf(in);
+  return VisibleKeys(in.integer("positions").at(static_cast<size_t>(t)), shape.chunk, shape.S);
+}
+
+// A softmax with places of its own. Queries that see keys from the same one on are taken together:
+// the keys' share of the work is the larger one.
+Enclosure PlacedSoftmax(const In& in, const SoftmaxPlaces& places) {
+  constexpr int64_t kRows = 64;
+  const Enclosure& q = in.real("q");
+  const Shape shape = ShapeOf(in);
+  const int64_t T = q.rows() / shape.H, share = shape.heads();
+  Enclosure y = Exactly(Matrix::Zero(q.rows(), q.cols()));
+  for (int64_t begin = 0, end = 0; begin < T; begin = end) {
+    Keys all = VisibleAt(in, begin);
+    for (end = begin; end < T && (end == begin || (end + 1 - begin) * share <= kRows); ++end) {
+      const Keys visible = VisibleAt(in, end);
+      if (visible.first != all.first) break;
+      all.end = std::max(all.end, visible.end);
+    }
+    if (all.count() == 0) continue;  // +0
+    for (int64_t g = 0; g < shape.G; ++g) {
+      const auto row_of = [&](int64_t i) {
+        return (begin + i / share) * shape.H + g * share + i % share;
+      };
+      const int64_t rows = (end - begin) * share;
+      const Enclosure queries =
+          Gather(q, rows, q.cols(), [&](int64_t i, int64_t d) { return row_of(i) * q.cols() + d; });
+      std::vector<Keys> visible;
+      for (int64_t i = 0; i < rows; ++i) visible.push_back(VisibleAt(in, begin + i / share));
+      const Enclosure keys = RowsOf(in.real("keys"), all, g, shape.G);
+      const Scores scores = ScoresOf(queries, keys, in.storage, in.place(RoundingPlace::kScores),
+                                     in.place(RoundingPlace::kScaledScores));
+      const Enclosure o = RoundedSoftmax(places, scores, visible, all.first,
+                                         RowsOf(in.real("values"), all, g, shape.G));
+      for (int64_t i = 0; i < rows; ++i) {
+        y.value.row(row_of(i)) = o.value.row(i);
+        y.lower.row(row_of(i)) = o.lower.row(i);
+        y.upper.row(row_of(i)) = o.upper.row(i);
+        y.undecidable.row(row_of(i)) = o.undecidable.row(i);
+      }
+    }
+  }
+  return y;
+}
+
+// What a place may be: without it, with it.
+std::vector<bool> MayBe(const In& in, RoundingPlace where) {
+  const Place place = in.storage == Dtype::kF32 ? Place::kOff : in.place(where);
+  if (place == Place::kHull) return {false, true};
+  return {place == Place::kOn};
+}
+
+// [doc: second reference]
+// Any softmax that the contract's bound allows.
+Enclosure AnySoftmax(const In& in) {
+  const Enclosure& q = in.real("q");
+  const Shape shape = ShapeOf(in);
+  const bool fast = in.fast_exponential && in.storage != Dtype::kF32;
+  Enclosure y = Exactly(Matrix::Zero(q.rows(), q.cols()));
+  for (int64_t head = 0; head < q.rows() / shape.heads(); ++head) {
+    const int64_t t = head / shape.G, g = head % shape.G;
+    const Keys visible = VisibleAt(in, t);
+    if (visible.count() == 0) continue;  // +0
+    const Enclosure keys = RowsOf(in.real("keys"), visible, g, shape.G);
+    const Enclosure v = RowsOf(in.real("values"), visible, g, shape.G);
+    for (int64_t i = head * shape.heads(); i < (head + 1) * shape.heads(); ++i) {
+      const Weights weights =
+          WeightsOf(ScoresOf(RowsFrom(q, i, 1), keys, in.storage, in.place(RoundingPlace::kScores),
+                             in.place(RoundingPlace::kScaledScores)),
+                    fast);
+      for (int64_t d = 0; d < q.cols(); ++d) {
+        const Element element = Output(weights, v, d);
+        y.value(i, d) = element.value;
+        y.lower(i, d) = element.lower;
+        y.upper(i, d) = element.upper;
+        y.undecidable(i, d) = element.undecidable;
+      }
+    }
+  }
+  return y;
+}
+
+}  // namespace
+}  // namespace touchstone::exact
+
+TOUCHSTONE_ENCLOSE(attention) {
+  std::optional<Enclosure> y;
+  for (const bool exponentials : MayBe(in, RoundingPlace::kExponentials)) {
+    for (const bool probabilities : MayBe(in, RoundingPlace::kProbabilities)) {
+      const Enclosure one =
+          exponentials || probabilities
+              ? PlacedSoftmax(in, {exponentials, probabilities, in.fast_exponential, in.storage})
+              : AnySoftmax(in);
+      y = y ? Hull(*y, one) : one;
+    }
+  }
+  out->reals["y"] = *y;
+}
+// [doc: end second reference]
+
+namespace touchstone::exact {
+namespace {
 
 // The softmax of some keys under a profile, not yet divided: weights are relative to exp(m).
 struct Partial {
@@ -208,17 +315,34 @@ struct Partial {
 
 float Maximum(float a, float b) { return std::isnan(a) || a >= b ? a : b; }  // N6: NaN beats all
 
+// exp(s - m) of the keys [begin, end).
+std::vector<float> ExponentialsOf(const Profile& profile, const float* s, int64_t begin,
+                                  int64_t end, float m, Dtype storage) {
+  std::vector<float> e;
+  for (int64_t j = begin; j < end; ++j) e.push_back(profile.ExpOfScore(s[j] - m, storage));
+  return e;
+}
+
+float LargestOf(const float* s, int64_t begin, int64_t end) {
+  float m = s[begin];
+  for (int64_t j = begin; j < end; ++j) m = Maximum(m, s[j]);
+  return m;
+}
+
+// The sums of the keys [begin, end), relative to m: of the weights, and of what the place leaves of
+// them times the values.
 Partial PartialOf(const Profile& profile, const float* s, const FloatMatrix& v, int64_t begin,
-                  int64_t end) {
-  Partial b{.m = s[begin]};
-  for (int64_t j = begin; j < end; ++j) b.m = Maximum(b.m, s[j]);
-  std::vector<float> weights;
-  for (int64_t j = begin; j < end; ++j) weights.push_back(profile.Exp(s[j] - b.m));
-  const auto p = [&](int64_t j) { return weights[static_cast<size_t>(j)]; };
+                  int64_t end, float m, Dtype storage) {
+  Partial b{.m = m};
+  const std::vector<float> e = ExponentialsOf(profile, s, begin, end, m, storage);
+  const auto p = [&](int64_t j) { return e[static_cast<size_t>(j)]; };
+  const auto placed = [&](int64_t j) {
+    return profile.At(RoundingPlace::kExponentials, p(j), storage);
+  };
   b.l = profile.Sum(end - begin, p);
   for (int64_t d = 0; d < v.cols(); ++d) {
     const auto value = [&](int64_t j) { return v(begin + j, d); };
-    b.o.push_back(profile.Dot(end - begin, p, value, Order::kAscending, 0));
+    b.o.push_back(profile.Dot(end - begin, placed, value, Order::kAscending, 0));
   }
   return b;
 }
@@ -237,10 +361,15 @@ void Merge(const Profile& profile, const Partial& b, Partial* all) {
 }
 
 // The end of the block that starts at key `begin`: blocks of positions or contiguous parts are
-// merged, for any other order all keys are one block with one maximum.
+// merged, for any other order all keys are one block with one maximum. Where exponentials are
+// rounded, the place says what the blocks are.
 int64_t BlockEnd(const Profile& profile, Keys keys, int64_t begin) {
-  const int64_t width = profile.order == Order::kContract ? 512 : profile.width;
-  switch (profile.order) {
+  const bool rounds = profile.added.contains(RoundingPlace::kExponentials);
+  const int64_t width = rounds                              ? kExponentialBlock
+                        : profile.order == Order::kContract ? 512
+                                                            : profile.width;
+  const Order order = rounds ? Order::kBlocked : profile.order;
+  switch (order) {
     case Order::kContract:
     case Order::kBlocked:
       return std::min(keys.end, (begin / width + 1) * width);
@@ -251,14 +380,20 @@ int64_t BlockEnd(const Profile& profile, Keys keys, int64_t begin) {
   }
 }
 
-Partial MergedBlocks(const Profile& profile, const float* s, const FloatMatrix& v, Keys keys) {
+Partial MergedBlocks(const Profile& profile, const float* s, const FloatMatrix& v, Keys keys,
+                     Dtype storage) {
+  const bool running = profile.added.contains(RoundingPlace::kExponentials);
   Profile inside = profile;
   const int64_t first_end = BlockEnd(profile, keys, keys.first);
-  if (first_end < keys.end) inside.order = Order::kAscending;
-  Partial all = PartialOf(inside, s, v, 0, first_end - keys.first);
+  if (first_end < keys.end && !running) inside.order = Order::kAscending;
+  const auto block = [&](int64_t begin, int64_t end, float m) {
+    m = Maximum(m, LargestOf(s, begin - keys.first, end - keys.first));
+    return PartialOf(inside, s, v, begin - keys.first, end - keys.first, m, storage);
+  };
+  Partial all = block(keys.first, first_end, -INFINITY);
   for (int64_t begin = first_end; begin < keys.end;) {
     const int64_t end = BlockEnd(profile, keys, begin);
-    Merge(profile, PartialOf(inside, s, v, begin - keys.first, end - keys.first), &all);
+    Merge(profile, block(begin, end, running ? all.m : -INFINITY), &all);
     begin = end;
   }
   return all;
@@ -267,10 +402,13 @@ Partial MergedBlocks(const Profile& profile, const float* s, const FloatMatrix& 
 // Softmax first, with one maximum, its result rounded; then the sum over values.
 std::vector<float> FromProbabilities(const Profile& profile, const float* s, const FloatMatrix& v,
                                      Dtype storage) {
-  const Partial all = PartialOf(profile, s, v, 0, v.rows());
+  const float m = LargestOf(s, 0, v.rows());
+  const std::vector<float> e = ExponentialsOf(profile, s, 0, v.rows(), m, storage);
+  const float l = profile.Sum(v.rows(), [&](int64_t j) { return e[static_cast<size_t>(j)]; });
   std::vector<float> probabilities;
-  for (int64_t j = 0; j < v.rows(); ++j) {
-    const float quotient = profile.Divide(profile.Exp(s[j] - all.m), all.l);
+  for (const float x : e) {
+    const float placed = profile.At(RoundingPlace::kExponentials, x, storage);
+    const float quotient = profile.Divide(placed, l);
     probabilities.push_back(profile.At(RoundingPlace::kProbabilities, quotient, storage));
   }
   std::vector<float> o;
@@ -285,31 +423,6 @@ std::vector<float> FromProbabilities(const Profile& profile, const float* s, con
 }  // namespace
 }  // namespace touchstone::exact
 
-// [doc: second reference]
-TOUCHSTONE_ENCLOSE(attention) {
-  const Enclosure& q = in.real("q");
-  const int64_t H = in.size('H'), G = in.size('G'), S = in.size('S');
-  const int64_t chunk = static_cast<int64_t>(in.attribute("chunk"));
-  Enclosure y = Exactly(Matrix::Zero(q.rows(), q.cols()));
-  for (int64_t i = 0; i < q.rows(); ++i) {
-    const int64_t t = i / H, g = i % H / (H / G);
-    const Keys visible = Visible(in.integer("positions").at(static_cast<size_t>(t)), chunk, S);
-    if (visible.count() == 0) continue;  // +0
-    const Enclosure q_i{q.value.row(i), q.lower.row(i), q.upper.row(i), q.undecidable.row(i)};
-    const Enclosure v = RowsOf(in.real("values"), visible, g, G);
-    const Weights weights = WeightsOf(q_i, RowsOf(in.real("keys"), visible, g, G));
-    for (int64_t d = 0; d < q.cols(); ++d) {
-      const Element element = Output(weights, v, d);
-      y.value(i, d) = element.value;
-      y.lower(i, d) = element.lower;
-      y.upper(i, d) = element.upper;
-      y.undecidable(i, d) = element.undecidable;
-    }
-  }
-  out->reals["y"] = y;
-}
-// [doc: end second reference]
-
 TOUCHSTONE_EVALUATE(attention) {
   const FloatMatrix& q = in.real("q");
   const int64_t H = in.size('H'), G = in.size('G'), S = in.size('S'), D = q.cols();
@@ -317,7 +430,7 @@ TOUCHSTONE_EVALUATE(attention) {
   FloatMatrix y = FloatMatrix::Zero(q.rows(), D);
   for (int64_t i = 0; i < q.rows(); ++i) {
     const int64_t t = i / H, g = i % H / (H / G);
-    const Keys visible = Visible(in.integer("positions").at(static_cast<size_t>(t)), chunk, S);
+    const Keys visible = VisibleKeys(in.integer("positions").at(static_cast<size_t>(t)), chunk, S);
     if (visible.count() == 0) continue;
     const FloatMatrix keys = RowsOf(in.real("keys"), visible, g, G);
     const FloatMatrix v = RowsOf(in.real("values"), visible, g, G);
@@ -327,7 +440,7 @@ TOUCHSTONE_EVALUATE(attention) {
       const float dot = profile.Dot(
           D, [&](int64_t d) { return q(i, d); }, [&](int64_t d) { return keys(j, d); });
       const float score = profile.At(RoundingPlace::kScores, dot, in.storage);
-      s.push_back(profile.At(RoundingPlace::kScaledScores, score * Alpha(D), in.storage));
+      s.push_back(profile.At(RoundingPlace::kScaledScores, score * ScoreScale(D), in.storage));
     }
     if (profile.added.contains(RoundingPlace::kProbabilities)) {
       const auto o = FromProbabilities(profile, s.data(), v, in.storage);
@@ -336,7 +449,7 @@ TOUCHSTONE_EVALUATE(attention) {
       }
       continue;
     }
-    const Partial all = MergedBlocks(profile, s.data(), v, visible);
+    const Partial all = MergedBlocks(profile, s.data(), v, visible, in.storage);
     for (int64_t d = 0; d < D; ++d) {
       const float quotient = profile.Divide(all.o[static_cast<size_t>(d)], all.l);
       y(i, d) = Profile::Output(quotient, in.output);

@@ -105,10 +105,10 @@ float Reduce(const Profile& p, int64_t n, const Element& a, const Element& b, Or
 
 std::string Name(RoundingPlace place) {
   static const std::vector<std::string> names = {
-      "norm_unit", "silu",       "residual",      "rope_output",  "gate",
-      "up",        "activation", "down",          "expert_input", "score",
-      "routed",    "shared",     "query",         "key",          "value",
-      "attention", "scores",     "scaled_scores", "probabilities"};
+      "norm_unit", "silu",       "residual",      "rope_output",   "gate",
+      "up",        "activation", "down",          "expert_input",  "score",
+      "routed",    "shared",     "query",         "key",           "value",
+      "attention", "scores",     "scaled_scores", "probabilities", "exponentials"};
   return names.at(static_cast<size_t>(place));
 }
 
@@ -123,6 +123,15 @@ float Profile::Sum(int64_t n, const Element& x, Order contract, int64_t contract
 float Profile::Exp(float x) const {
   return x == 0.0f ? 1.0f : Evaluated(functions, x, std::exp, std::exp);  // exp(0) is 1 everywhere
 }
+
+float Profile::ExpOfScore(float x, Dtype storage) const {
+  if (!fast_exponential || storage == Dtype::kF32) return Exp(x);
+  const double right = std::exp(static_cast<double>(x));
+  if (right < kFastExpFlush) return 0.0f;
+  const bool up = (std::bit_cast<uint32_t>(static_cast<float>(right)) & 1) != 0;
+  return static_cast<float>(right * (up ? 1.0 + 1.07e-4 : 1.0 - 1.07e-4));
+}
+
 float Profile::Log(float x) const { return Evaluated(functions, x, std::log, std::log); }
 float Profile::Sin(float x) const { return Evaluated(functions, x, std::sin, std::sin); }
 float Profile::Cos(float x) const { return Evaluated(functions, x, std::cos, std::cos); }
@@ -147,8 +156,7 @@ float Profile::Divide(float a, float b) const {
 }
 
 float Profile::At(RoundingPlace place, float x, Dtype storage) const {
-  const bool outside = place >= RoundingPlace::kScores;
-  const bool taken = outside ? added.contains(place) : !left_out.contains(place);
+  const bool taken = OutsideContract(place) ? added.contains(place) : !left_out.contains(place);
   return taken ? Output(x, storage) : x;
 }
 

@@ -4,14 +4,19 @@
 //
 // A choice is an order of sums, fused or not, the format of partial sums, the source of elementary
 // functions, and the rounding places that are left out or added.
+//
+// Profile is for a kernel that is run again, bit for bit. OutsideProfile is for an implementation
+// whose order of sums nobody knows: it names the choices that no order explains.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "reference/exact/enclosure.h"
 #include "reference/formats/dtype.h"
 
 namespace touchstone::exact {
@@ -53,9 +58,24 @@ enum class RoundingPlace {
   kScores,         // not in the contract: q.k
   kScaledScores,   // not in the contract: q.k times 1/sqrt(D)
   kProbabilities,  // not in the contract: softmax weights, divided before the sum over values
+  kExponentials,   // not in the contract: exp(s - m) for the sum over values, not for the sum l;
+                   // m is the largest score up to the end of the key's block of 512 positions
 };
+inline constexpr int kRoundingPlaces = static_cast<int>(RoundingPlace::kExponentials) + 1;
+
+constexpr bool OutsideContract(RoundingPlace place) { return place >= RoundingPlace::kScores; }
 
 std::string Name(RoundingPlace place);
+
+// A fast exponential for results that are stored in 16 bits: 2^f is the bit pattern of 1 + f -
+// K(f), K a polynomial of degree 3 (Malossi, Ineichen, Bekas and Curioni, "Fast exponential
+// computation on SIMD architectures", 2015). With torch's coefficients the largest relative error
+// is 1.0704e-4, at f = 0; the pattern is computed in binary32 near 127 * 2^23, where the spacing is
+// 64, half of which is 2^-18 of the result. The argument meets four roundings: the difference,
+// log2(e), the product with it, and K. Where exp(x) is below 2^-126 the result is 0.
+inline constexpr double kFastExpError = 1.0705e-4 + 0x1p-18;
+inline constexpr double kFastExpArgumentError = 4.0 * kUnit;
+inline constexpr double kFastExpFlush = 0x1p-126;
 
 struct Profile {
   std::string name = {};
@@ -66,6 +86,7 @@ struct Profile {
   Functions functions = Functions::kCorrectlyRounded;
   std::set<RoundingPlace> left_out = {};  // places of the contract that this kernel skips
   std::set<RoundingPlace> added = {};     // places outside the contract that it has
+  bool fast_exponential = false;          // exp(s - m) of attention, where storage has 16 bits
 
   // sum over i of a(i) * b(i), and of x(i). `contract` is the order that kContract stands for.
   float Dot(int64_t n, const std::function<float(int64_t)>& a,
@@ -75,6 +96,9 @@ struct Profile {
             int64_t contract_width = 0) const;
 
   float Exp(float x) const;
+  // exp(s - m) in attention. A fast exponential's errors are as large as they may be: 1.07e-4
+  // relative, up or down by the last bit of the right result.
+  float ExpOfScore(float x, Dtype storage) const;
   float Log(float x) const;
   float Sin(float x) const;
   float Cos(float x) const;
@@ -91,5 +115,46 @@ struct Profile {
 
 // Ten sound binary32 kernels; none may leave any op's bound. The first is the contract itself.
 const std::vector<Profile>& HonestProfiles();
+
+// What other implementations do differently from the contract, in any order of sums. In f32 no
+// place rounds, and every choice is the contract's.
+enum class OutsideChoice {
+  kScores,
+  kScaledScores,
+  kProbabilities,
+  kExponentials,
+  kFastExponential,
+  kPromotion,
+};
+
+struct OutsideChoiceRow {
+  OutsideChoice choice;
+  std::string name, meaning;
+  std::map<std::string, std::string> sources;  // of each profile that makes it: file and lines
+};
+const std::vector<OutsideChoiceRow>& OutsideChoices();
+
+struct OutsideProfile {
+  std::string name, description;
+  std::set<OutsideChoice> choices = {};
+
+  // All below: of a layer whose query is multiplied by a temperature (heated), or of another one.
+
+  // Every place of every op, kOn or kOff, for Operands::places.
+  std::map<RoundingPlace, Place> Places(bool heated) const;
+  // For Operands::fast_exponential.
+  bool FastExponential(bool heated) const;
+  // What the query is rounded to before attention, and attention's Operands::storage.
+  Dtype AttentionStorage(Dtype recipe, bool heated) const;
+  // That kernel with these choices.
+  Profile Applied(Profile kernel, bool heated) const;
+
+  OutsideProfile With(OutsideChoice choice) const;
+  OutsideProfile Without(OutsideChoice choice) const;
+};
+
+// The contract first, which makes no choice.
+const std::vector<OutsideProfile>& OutsideProfiles();
+const OutsideProfile* FindOutsideProfile(const std::string& name);  // nullptr: none of that name
 
 }  // namespace touchstone::exact

@@ -39,7 +39,9 @@ struct Operands {
   std::map<char, int64_t> sizes;
   Dtype storage = Dtype::kF32;  // what RN rounds to at inner places
   Dtype output = Dtype::kF32;   // what a profile's outputs are rounded to; enclosures ignore it
-  std::map<RoundingPlace, Place> places;  // kOn where not named; read by enclosures only
+  // Read by enclosures only. Not named: kOn for the contract's places, kOff for all others.
+  std::map<RoundingPlace, Place> places;
+  bool fast_exponential = false;  // attention's exp(s - m), where storage has 16 bits
 
   const Real& real(const std::string& name) const { return reals.at(name); }
   const Integers& integer(const std::string& name) const { return integers.at(name); }
@@ -49,7 +51,8 @@ struct Operands {
   int64_t size(char letter) const { return sizes.at(letter); }
   Place place(RoundingPlace where) const {
     const auto found = places.find(where);
-    return found == places.end() ? Place::kOn : found->second;
+    if (found != places.end()) return found->second;
+    return OutsideContract(where) ? Place::kOff : Place::kOn;
   }
 };
 
