@@ -14,6 +14,7 @@
 #include "golden/canonical_bytes.h"
 #include "golden/global_heap.h"
 #include "golden/hdf5_handle.h"
+#include "golden/row_blocks.h"
 #include "golden/superblock.h"
 #include "reference/formats/contract_version.h"
 
@@ -39,22 +40,37 @@ class Reader::Impl {
   }
 
   Tensor Read(const std::string& path) const {
-    const auto object = objects_.find(path);
-    Expect(object != objects_.end(), path, "no such path", "a tensor");
-    Expect(object->second == H5O_TYPE_DATASET, path, "a group", "a tensor");
-    const Handle dataset(H5Dopen2(file_.id(), path.c_str(), H5P_DEFAULT), H5Dclose);
-    Check(dataset.id(), path, "a dataset that cannot be opened");
-
-    CheckStorage(dataset, path);
-    const Dtype dtype = ReadDtype(dataset, path);
-    Tensor tensor(dtype, ReadShape(dataset, path, ElementBytes(dtype)));
-    if (!tensor.data.empty()) {
-      Check(H5Dread(dataset.id(), MemoryType(dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                    tensor.data.data()),
-            path, "elements that cannot be read");
-    }
+    const Stored stored = OpenTensor(path);
+    Tensor tensor(stored.dtype, stored.shape);
+    if (!tensor.data.empty()) ReadSelection(stored, path, H5S_ALL, H5S_ALL, tensor.data.data());
     tensor.data = CanonicalBytes(tensor);
     return tensor;
+  }
+
+  TensorLayout Layout(const std::string& path) const {
+    const Stored stored = OpenTensor(path);
+    return {stored.dtype, stored.shape};
+  }
+
+  Tensor ReadRows(const std::string& path, int leading, int64_t first, int64_t count) const {
+    const Stored stored = OpenTensor(path);
+    Tensor rows(stored.dtype, RowsShape(stored.shape, leading, first, count));
+    if (rows.data.empty()) return rows;
+    std::byte* to = rows.data.data();
+    const size_t row_bytes = rows.data.size() / static_cast<size_t>(count);
+    for (const RowBlock& block : BlocksOf(stored.shape, leading, first, count)) {
+      const Handle file(H5Dget_space(stored.dataset.id()), H5Sclose);
+      Check(H5Sselect_hyperslab(file.id(), H5S_SELECT_SET, block.start.data(), nullptr,
+                                block.extent.data(), nullptr),
+            path, "rows that cannot be chosen");
+      const Handle memory(
+          H5Screate_simple(static_cast<int>(block.extent.size()), block.extent.data(), nullptr),
+          H5Sclose);
+      ReadSelection(stored, path, memory.id(), file.id(), to);
+      to += static_cast<size_t>(block.rows) * row_bytes;
+    }
+    rows.data = CanonicalBytes(rows);
+    return rows;
   }
 
   std::vector<std::string> Attributes(const std::string& path) const {
@@ -227,6 +243,31 @@ class Reader::Impl {
     return links;
   }
 
+  struct Stored {
+    Handle dataset;
+    Dtype dtype;
+    std::vector<int64_t> shape;
+  };
+
+  // The dataset, after everything that can be wrong with it but its elements.
+  Stored OpenTensor(const std::string& path) const {
+    const auto object = objects_.find(path);
+    Expect(object != objects_.end(), path, "no such path", "a tensor");
+    Expect(object->second == H5O_TYPE_DATASET, path, "a group", "a tensor");
+    Handle dataset(H5Dopen2(file_.id(), path.c_str(), H5P_DEFAULT), H5Dclose);
+    Check(dataset.id(), path, "a dataset that cannot be opened");
+    CheckStorage(dataset, path);
+    const Dtype dtype = ReadDtype(dataset, path);
+    std::vector<int64_t> shape = ReadShape(dataset, path, ElementBytes(dtype));
+    return {std::move(dataset), dtype, std::move(shape)};
+  }
+
+  void ReadSelection(const Stored& stored, const std::string& path, hid_t memory, hid_t file,
+                     std::byte* to) const {
+    Check(H5Dread(stored.dataset.id(), MemoryType(stored.dtype), memory, file, H5P_DEFAULT, to),
+          path, "elements that cannot be read");
+  }
+
   Handle OpenListed(const std::string& path) const {
     Expect(objects_.contains(path), path, "no such path", "a group or a dataset");
     return Open(path);
@@ -389,6 +430,16 @@ std::vector<std::string> Reader::Groups() const { return impl_->PathsOf(H5O_TYPE
 Tensor Reader::Read(const std::string& path) const {
   const ErrorSilence silence;
   return impl_->Read(path);
+}
+
+TensorLayout Reader::Layout(const std::string& path) const {
+  const ErrorSilence silence;
+  return impl_->Layout(path);
+}
+
+Tensor Reader::ReadRows(const std::string& path, int leading, int64_t first, int64_t count) const {
+  const ErrorSilence silence;
+  return impl_->ReadRows(path, leading, first, count);
 }
 
 std::vector<std::string> Reader::Attributes(const std::string& path) const {

@@ -41,6 +41,15 @@ class Writer {
   // Rank 8 at most; rank 0 is one element; extents of 0 are fine.
   void Write(const std::string& path, const Tensor& tensor);
 
+  // The same in pieces: Create makes the tensor, WriteRows fills it, in any order, and the file is
+  // the one that Write would have made in place of Create. Where `rows` is (n, ...), its extents
+  // after the first are the last extents of the tensor, and the axes before these count the rows,
+  // the last of them fastest: of a tensor (B, T, C), rows (n, C) go to tokens `first` to
+  // first + n - 1 of the B T tokens. Every element is written exactly once: a second time, or
+  // Close() before all are there, throws ContractViolation.
+  void Create(const std::string& path, Dtype dtype, const std::vector<int64_t>& shape);
+  void WriteRows(const std::string& path, int64_t first, const Tensor& rows);
+
   // Attributes of a tensor or of a group, which is made where it is missing; "" is the root. The
   // text has no NUL byte.
   void WriteText(const std::string& path, const std::string& name, const std::string& value);
@@ -51,6 +60,12 @@ class Writer {
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+// What a tensor is, without its elements.
+struct TensorLayout {
+  Dtype dtype = Dtype::kF32;
+  std::vector<int64_t> shape;
 };
 
 // Reads one file, from whatever source. It throws BadFile and nothing else for what is wrong in it.
@@ -72,6 +87,11 @@ class Reader {
 
   // NaNs come back canonical, whatever was stored.
   Tensor Read(const std::string& path) const;
+  TensorLayout Layout(const std::string& path) const;
+  // Rows first to first + count - 1, where the first `leading` axes count the rows, the last of
+  // these axes fastest: (count, the other extents). Only they are read. Throws ContractViolation
+  // where there are no such axes or rows.
+  Tensor ReadRows(const std::string& path, int leading, int64_t first, int64_t count) const;
 
   // Attributes of a dataset or a group; "" is the root. Nothing where there is no such attribute;
   // BadFile where it is something else: a text is one string of fixed or variable length, a number

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <limits>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -14,6 +16,7 @@
 #include "golden/hdf5_file.h"
 #include "golden/hdf5_handle.h"
 #include "golden/pending_file.h"
+#include "golden/row_blocks.h"
 #include "reference/formats/contract_version.h"
 #include "reference/formats/require.h"
 
@@ -30,6 +33,17 @@ std::vector<std::string> Parts(const std::string& path) {
     begin = end + 1;
   }
   return parts;
+}
+
+// How many elements, of which the bytes must fit 63 bits.
+int64_t CountOf(Dtype dtype, const std::vector<int64_t>& shape) {
+  int64_t bytes = static_cast<int64_t>(ElementBytes(dtype));
+  for (const int64_t extent : shape) {
+    TOUCHSTONE_REQUIRE(extent >= 0);
+    TOUCHSTONE_REQUIRE(extent == 0 || bytes <= std::numeric_limits<int64_t>::max() / extent);
+    bytes *= extent;
+  }
+  return bytes / static_cast<int64_t>(ElementBytes(dtype));
 }
 
 }  // namespace
@@ -63,28 +77,54 @@ class Writer::Impl {
 
   void Write(const std::string& path, const Tensor& tensor) {
     RequireOpen();
-    std::vector<std::string> parts = Parts(path);
-    TOUCHSTONE_REQUIRE(!parts.empty());
-    TOUCHSTONE_REQUIRE(tensor.shape.size() <= kMaxRank);
     const std::vector<std::byte> bytes = CanonicalBytes(tensor);
-    const std::string name = parts.back();
-    const Handle parent =
-        Open(path.substr(0, path.size() - std::min(path.size(), name.size() + 1)));
-
-    const std::vector<hsize_t> extents(tensor.shape.begin(), tensor.shape.end());
-    const Handle space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr),
-                       H5Sclose);
-    Check(space.id(), path);
-    const Handle dataset(H5Dcreate2(parent.id(), name.c_str(), StoredType(tensor.dtype), space.id(),
-                                    H5P_DEFAULT, dataset_creation_.id(), H5P_DEFAULT),
-                         H5Dclose);
-    Check(dataset.id(), path);
+    const Handle dataset = Make(path, tensor.dtype, tensor.shape);
     if (!bytes.empty()) {
       Check(H5Dwrite(dataset.id(), MemoryType(tensor.dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT,
                      bytes.data()),
             path);
     }
-    WriteString(dataset, path, kDtypeAttribute, std::string(Name(tensor.dtype)));
+  }
+
+  void Create(const std::string& path, Dtype dtype, const std::vector<int64_t>& shape) {
+    RequireOpen();
+    const int64_t elements = CountOf(dtype, shape);
+    Make(path, dtype, shape);
+    pieces_.emplace(path, Pieces{dtype, shape, elements, {}});
+  }
+
+  void WriteRows(const std::string& path, int64_t first, const Tensor& rows) {
+    RequireOpen();
+    const auto found = pieces_.find(path);
+    TOUCHSTONE_REQUIRE(found != pieces_.end());
+    Pieces& pieces = found->second;
+    const std::vector<int64_t>& shape = pieces.shape;
+    TOUCHSTONE_REQUIRE(rows.dtype == pieces.dtype);
+    TOUCHSTONE_REQUIRE(!rows.shape.empty() && rows.shape.size() <= shape.size());
+    const int leading = static_cast<int>(shape.size() - rows.shape.size()) + 1;
+    TOUCHSTONE_REQUIRE(RowsShape(shape, leading, first, rows.shape[0]) == rows.shape);
+    const std::vector<std::byte> bytes = CanonicalBytes(rows);
+    if (bytes.empty()) return;
+    const auto row_bytes = bytes.size() / static_cast<size_t>(rows.shape[0]);
+    const int64_t row = rows.count() / rows.shape[0];
+    pieces.Add(first * row, (first + rows.shape[0]) * row);
+
+    const Handle dataset(H5Dopen2(file_.id(), path.c_str(), H5P_DEFAULT), H5Dclose);
+    Check(dataset.id(), path);
+    const std::byte* from = bytes.data();
+    for (const RowBlock& block : BlocksOf(shape, leading, first, rows.shape[0])) {
+      const Handle file(H5Dget_space(dataset.id()), H5Sclose);
+      Check(H5Sselect_hyperslab(file.id(), H5S_SELECT_SET, block.start.data(), nullptr,
+                                block.extent.data(), nullptr),
+            path);
+      const Handle memory(
+          H5Screate_simple(static_cast<int>(block.extent.size()), block.extent.data(), nullptr),
+          H5Sclose);
+      Check(
+          H5Dwrite(dataset.id(), MemoryType(rows.dtype), memory.id(), file.id(), H5P_DEFAULT, from),
+          path);
+      from += static_cast<size_t>(block.rows) * row_bytes;
+    }
   }
 
   void WriteText(const std::string& path, const std::string& name, const std::string& value) {
@@ -103,12 +143,64 @@ class Writer::Impl {
 
   void Close() {
     RequireOpen();
+    for (const auto& [path, pieces] : pieces_) {
+      if (pieces.missing > 0) {
+        throw ContractViolation(fmt::format("{}: {} elements of '{}' were not written",
+                                            pending_.target(), pieces.missing, path));
+      }
+    }
     broken_ = true;
     if (!file_.Close()) Check(-1, "");
     pending_.Commit();
   }
 
  private:
+  // A tensor that is written in pieces.
+  struct Pieces {
+    Dtype dtype;
+    std::vector<int64_t> shape;
+    int64_t missing;
+    std::map<int64_t, int64_t> written;  // ranges of elements, begin to end, that do not touch
+
+    // Of a range that is not there yet.
+    void Add(int64_t begin, int64_t end) {
+      const int64_t count = end - begin;
+      auto next = written.lower_bound(begin);
+      TOUCHSTONE_REQUIRE(next == written.end() || next->first >= end);
+      TOUCHSTONE_REQUIRE(next == written.begin() || std::prev(next)->second <= begin);
+      if (next != written.end() && next->first == end) {
+        end = next->second;
+        next = written.erase(next);
+      }
+      if (next != written.begin() && std::prev(next)->second == begin) {
+        std::prev(next)->second = end;
+      } else {
+        written.emplace(begin, end);
+      }
+      missing -= count;
+    }
+  };
+
+  // Makes the dataset, with the attribute that says its dtype.
+  Handle Make(const std::string& path, Dtype dtype, const std::vector<int64_t>& shape) {
+    const std::vector<std::string> parts = Parts(path);
+    TOUCHSTONE_REQUIRE(!parts.empty());
+    TOUCHSTONE_REQUIRE(shape.size() <= kMaxRank);
+    const std::string name = parts.back();
+    const Handle parent =
+        Open(path.substr(0, path.size() - std::min(path.size(), name.size() + 1)));
+    const std::vector<hsize_t> extents(shape.begin(), shape.end());
+    const Handle space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr),
+                       H5Sclose);
+    Check(space.id(), path);
+    Handle dataset(H5Dcreate2(parent.id(), name.c_str(), StoredType(dtype), space.id(), H5P_DEFAULT,
+                              dataset_creation_.id(), H5P_DEFAULT),
+                   H5Dclose);
+    Check(dataset.id(), path);
+    WriteString(dataset, path, kDtypeAttribute, std::string(Name(dtype)));
+    return dataset;
+  }
+
   void RequireOpen() const { TOUCHSTONE_REQUIRE(!broken_); }
 
   // Passes on what a call of the library returned.
@@ -157,7 +249,8 @@ class Writer::Impl {
 
   PendingFile pending_;  // before file_, so that the file is closed before it is removed
   Handle file_, group_creation_, dataset_creation_;
-  bool broken_ = false;  // closed, or a call failed
+  std::map<std::string, Pieces> pieces_;  // by path
+  bool broken_ = false;                   // closed, or a call failed
 };
 
 Writer::Writer(const std::string& file) {
@@ -172,6 +265,16 @@ Writer::~Writer() {
 void Writer::Write(const std::string& path, const Tensor& tensor) {
   const ErrorSilence silence;
   impl_->Write(path, tensor);
+}
+
+void Writer::Create(const std::string& path, Dtype dtype, const std::vector<int64_t>& shape) {
+  const ErrorSilence silence;
+  impl_->Create(path, dtype, shape);
+}
+
+void Writer::WriteRows(const std::string& path, int64_t first, const Tensor& rows) {
+  const ErrorSilence silence;
+  impl_->WriteRows(path, first, rows);
 }
 
 void Writer::WriteText(const std::string& path, const std::string& name, const std::string& value) {

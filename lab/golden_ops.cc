@@ -10,6 +10,7 @@
 #include "lab/chain.h"
 #include "lab/errors.h"
 #include "lab/input_class.h"
+#include "lab/model/golden_models.h"
 #include "lab/repository.h"
 #include "reference/arithmetic/parallel.h"
 
@@ -101,10 +102,11 @@ void WriteGolden(const std::vector<std::string>& ops, const std::string& root, i
     }
     writer.Close();
   }
+  if (ops.empty()) manifest.entries.merge(ModelEntries(RepositoryRoot(), threads));
   golden::WriteManifest(ManifestFile(root), manifest);
 }
 
-std::vector<std::string> CheckGolden(const std::string& root, int64_t* tensors) {
+std::vector<std::string> CheckGolden(const std::string& root, int threads, int64_t* tensors) {
   std::vector<std::string> problems;
   const auto note = [&](const std::string& problem) {
     if (problems.size() < kShownProblems) problems.push_back(problem);
@@ -131,8 +133,22 @@ std::vector<std::string> CheckGolden(const std::string& root, int64_t* tensors) 
       }
     }
   }
+  for (const auto& [name, made] : ModelEntries(root, threads)) {
+    const auto entry = manifest.entries.find(name);
+    seen.insert(name);
+    ++*tensors;
+    if (entry == manifest.entries.end()) {
+      note(fmt::format("{}: not in golden/MANIFEST", name));
+    } else if (!(made == entry->second)) {
+      note(
+          fmt::format("{}: computed again, its hash, dtype or shape is not the one in "
+                      "golden/MANIFEST",
+                      name));
+    }
+  }
   for (const auto& [name, entry] : manifest.entries) {
-    if (!seen.contains(name)) note(fmt::format("{}: in golden/MANIFEST but in no file", name));
+    if (!seen.contains(name))
+      note(fmt::format("{}: in golden/MANIFEST but in no file and no model", name));
   }
   return problems;
 }

@@ -30,11 +30,12 @@ std::string BeforeName(const std::string& tensor);
 // The case's tensors after the reference has run: what a golden file holds.
 Tensors MakeGolden(const Case& c, int threads);
 
-// Writes the golden files of these ops (all where empty) below `root` and the manifest anew.
+// Writes the golden files of these ops (all, and the hashes of the repository's golden models,
+// where empty) below `root`, and the manifest anew.
 void WriteGolden(const std::vector<std::string>& ops, const std::string& root, int threads);
 
-// The files against the manifest, and the manifest against the cases: one line a problem, at most
-// twenty. `tensors` counts what was hashed.
-std::vector<std::string> CheckGolden(const std::string& root, int64_t* tensors);
+// The files and the golden models' activations, computed again, against the manifest; and the
+// manifest against both: one line a problem, at most twenty. `tensors` counts what was hashed.
+std::vector<std::string> CheckGolden(const std::string& root, int threads, int64_t* tensors);
 
 }  // namespace touchstone::lab
