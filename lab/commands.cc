@@ -1,7 +1,6 @@
 #include "lab/commands.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -11,6 +10,7 @@
 #include "lab/errors.h"
 #include "lab/golden_ops.h"
 #include "lab/input_class.h"
+#include "lab/progress_line.h"
 #include "lab/report.h"
 #include "lab/repository.h"
 #include "lab/rules.h"
@@ -18,18 +18,6 @@
 
 namespace touchstone::lab {
 namespace {
-
-// One line of standard error that is written over, on a terminal only.
-class ProgressLine {
- public:
-  void Show(const std::string& text) const {
-    if (terminal_) fmt::print(stderr, "\r\033[K{}", text);
-  }
-  void Clear() const { Show(""); }
-
- private:
-  bool terminal_ = isatty(STDERR_FILENO) != 0;
-};
 
 void Print(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
@@ -177,7 +165,7 @@ int GoldenMakeCommand(const std::vector<std::string>& ops, const std::string& ou
 
 int GoldenCheckCommand(int threads) {
   int64_t hashed = 0;
-  const std::vector<std::string> problems = CheckGolden(RepositoryRoot(), &hashed);
+  const std::vector<std::string> problems = CheckGolden(RepositoryRoot(), threads, &hashed);
   for (const std::string& problem : problems) Print(fmt::format("FAILED {}\n", problem));
   const std::vector<OpReport> reports = Verify({.threads = threads}, {});
   int64_t bits = 0, failed = 0;

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "golden/hdf5_file.h"
+#include "lab/command_line.h"
 #include "lab/commands.h"
 #include "lab/errors.h"
+#include "reference/checkpoint/bad_checkpoint.h"
 
 namespace {
 
@@ -67,6 +69,13 @@ int Main(int count, char** words) {
   show->add_option("path", path, "a part of the tensors' paths");
   show->add_option("--count", shown, "elements of each tensor")->check(CLI::NonNegativeNumber);
 
+  lab::RunCommand run;
+  lab::AddInspectCommand(&app, &run);
+  lab::AddGenerateCommand(&app, &run);
+  lab::AddTraceCommand(&app, &run);
+  lab::AddDiffCommand(&app, &run);
+  lab::AddAgreeCommand(&app, &run);
+
   CLI::App* doctor = app.add_subcommand("doctor", "Describes this machine and what works here");
 
   const auto is_first_word = [&](const CLI::App* sub) { return sub->get_name() == words[1]; };
@@ -85,6 +94,7 @@ int Main(int count, char** words) {
   if (!options.only_case.empty() && options.ops.size() != 1) {
     throw lab::UsageError("--case needs exactly one op before it");
   }
+  if (run) return run();
   if (verify->parsed()) return lab::VerifyCommand(options, files);
   if (list->parsed()) return lab::ListCommand(json_list);
   if (explain->parsed()) return lab::ExplainCommand(topic);
@@ -108,6 +118,8 @@ int main(int count, char** words) {
   } catch (const lab::UsageError& error) {
     return End(lab::kUsage, error);
   } catch (const golden::BadFile& error) {
+    return End(lab::kBadData, error);
+  } catch (const checkpoint::BadCheckpoint& error) {
     return End(lab::kBadData, error);
   } catch (const std::exception& error) {
     return End(lab::kNotRun, error);
