@@ -1,0 +1,43 @@
+// Where a recording's implementation is supposed to round, beside the outputs that it recorded.
+//
+// Under the contract every place may have been left out: what is accepted is the hull of both. An
+// implementation whose values leave that hull rounds where the contract has no place; its profile
+// (reference/exact/profile.h) says where, and then every place is certain.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "reference/exact/profile.h"
+#include "reference/exact/second_reference.h"
+
+namespace touchstone::lab {
+
+// How a layer's ops round. `heated`: a layer whose query is multiplied by a temperature.
+struct LayerRoundings {
+  std::map<exact::RoundingPlace, exact::Place> places;  // inside ops
+  exact::Place between = exact::Place::kHull;           // a tensor that was not recorded
+  bool fast_exponential = false;
+  Dtype attention_storage = Dtype::kF32;
+};
+
+class Roundings {
+ public:
+  Roundings() = default;  // the hull of the contract
+  explicit Roundings(exact::OutsideProfile profile) : profile_(std::move(profile)) {}
+
+  std::string name() const { return profile_ ? profile_->name : "contract"; }
+  bool is_hull() const { return !profile_; }
+  LayerRoundings Of(bool heated, Dtype recipe) const;
+
+ private:
+  std::optional<exact::OutsideProfile> profile_;
+};
+
+// What a recording of one recipe may agree under, in the order in which they are tried: the hull
+// alone in f32, and every profile after it in bf16.
+std::vector<Roundings> RoundingsFor(Dtype recipe);
+
+}  // namespace touchstone::lab
