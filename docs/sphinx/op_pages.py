@@ -60,11 +60,13 @@ def same(what, expected, got):
 
 def unknown_commands():
     """Commands and flags in the texts that the program does not have."""
-    program = (ROOT / "lab/main.cc").read_text(encoding="utf-8")
+    sources = [ROOT / "lab/main.cc", *sorted(ROOT.glob("lab/*/*_command.cc"))]
+    program = "".join(path.read_text(encoding="utf-8") for path in sources)
     commands = set(re.findall(r'add_subcommand\(\s*"(\w+)"', program)) | {"test"}
     flags = set(re.findall(r'"(?:-\w,)?(--[\w-]+)"', program)) | {"--help"}
     for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]:
-        for line in re.findall(r"\./touchstone ([^`\n]*)", path.read_text(encoding="utf-8")):
+        text = path.read_text(encoding="utf-8").replace("\\\n", " ")  # a command of several lines
+        for line in re.findall(r"\./touchstone ([^`\n]*)", text):
             words = line.split("#")[0].split()
             known = flags | ({"--all", "-R"} if words[:1] == ["test"] else set())
             for word in words[:1]:

@@ -61,6 +61,18 @@ def row_node(cells):
     return row
 
 
+def table_node(header, rows):
+    table = nodes.table()
+    group = nodes.tgroup(cols=len(header))
+    table += group
+    for column in range(len(header)):
+        width = max(len(row[column]) for row in [header] + rows)
+        group += nodes.colspec(colwidth=max(width, 1))
+    group += nodes.thead("", row_node(header))
+    group += nodes.tbody("", *[row_node(row) for row in rows])
+    return table
+
+
 class TsvTable(SphinxDirective):
     required_arguments = 1
     option_spec = {
@@ -94,16 +106,7 @@ class TsvTable(SphinxDirective):
                                  header.index(least))
         if not rows and "none" in self.options:
             return [nodes.paragraph(text=self.options["none"])]
-
-        table = nodes.table()
-        group = nodes.tgroup(cols=len(header))
-        table += group
-        for column in range(len(header)):
-            width = max(len(row[column]) for row in [header] + rows)
-            group += nodes.colspec(colwidth=max(width, 1))
-        group += nodes.thead("", row_node(header))
-        group += nodes.tbody("", *[row_node(row) for row in rows])
-        return [table]
+        return [table_node(header, rows)]
 
 
 def setup(app):
