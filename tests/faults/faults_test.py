@@ -1,9 +1,10 @@
 """faults_test.py BUILD: plants each fault of faults.tsv in a copy of its file, links the program
-with it and asks who notices: the second reference (its bound alone), the golden files, the outside
-recordings.
+with it and asks who notices: the second reference (its bound alone), the golden files, the
+independent reading of the contract; and `agree`, which is given what the wrong program traces.
 
-Every fault must be noticed by one of them. The table of who noticed what is printed. The build
-folder gives the compile and link commands; nothing of it is changed.
+Every fault must be noticed by one of them; those of the decoder by the independent reading and, in
+both recipes, by `agree`. The table of who noticed what is printed. The build folder gives the
+compile and link commands; nothing of it is changed.
 """
 
 import concurrent.futures
@@ -48,7 +49,7 @@ class Planter:
     def __init__(self, build, scratch):
         self.build, self.scratch = build, scratch
         self.links = {name: link_command(build, f"bin/{name}")
-                      for name in ("touchstone", "outside_test")}
+                      for name in ("touchstone", "lab_test")}
 
     def plant(self, number, op, path, anchor, text):
         original = (ROOT / path).read_text()
@@ -59,7 +60,8 @@ class Planter:
         changed.parent.mkdir(parents=True)
         changed.write_text(original.replace(anchor, text.replace("\\n", "\n")))
 
-        source = f"reference/ops/{op}/{op}.cc"
+        is_decoder = op == "decoder"
+        source = path if is_decoder else f"reference/ops/{op}/{op}.cc"
         command = compile_command(self.build, source)
         command[command.index("-o") + 1] = str(overlay / "fault.o")
         command[-1] = str(changed if path == source else ROOT / source)
@@ -71,13 +73,32 @@ class Planter:
 
         noticed = []
         program = self.link("touchstone", overlay)
-        if run([program, "verify", op, "--no-golden"]) == 1:
+        if not is_decoder and run([program, "verify", op, "--no-golden"]) == 1:
             noticed.append("second reference")
-        if run([program, "verify", op]) == 1:
+        if not is_decoder and run([program, "verify", op]) == 1:
             noticed.append("golden")
-        if run([self.link("outside_test", overlay), "--gtest_brief=1"]) == 1:
-            noticed.append("outside")
+        reading = "--gtest_filter=*EqualsTheIndependentReading*"
+        if run([self.link("lab_test", overlay), "--gtest_brief=1", reading]) == 1:
+            noticed.append("independent reading")
+        recipes = [recipe for recipe in ("f32", "bf16") if self.disagrees(program, recipe)]
+        noticed += [f"agree ({recipe})" for recipe in recipes]
+        if is_decoder and not ("independent reading" in noticed and len(recipes) == 2):
+            return f"noticed by {', '.join(noticed) or 'nobody'} alone", noticed
         return None, noticed
+
+    def disagrees(self, wrong_program, recipe):
+        """Whether the right program's `agree` rejects what the wrong one traces, of some model."""
+        for model in ("scout-tiny", "maverick-tiny"):
+            folder = ROOT / "golden/models" / model
+            trace = wrong_program.parent / f"{model}-{recipe}.h5"
+            code = run([wrong_program, "trace", "--model", folder, "--inputs", folder / "input.h5",
+                        "--recipe", recipe, "--out", trace])
+            if code != 0:
+                continue  # a wrong program may fail by itself
+            if run([self.build / "bin/touchstone", "agree", "--model", folder,
+                    "--activations", trace]) == 1:
+                return True
+        return False
 
     def link(self, program, overlay):
         words = list(self.links[program])

@@ -57,8 +57,8 @@ sees reference/exact/linear.cc yes $formats $op $exact
 sees reference/exact/linear.cc no $arithmetic $golden $lab
 sees golden/hdf5_file.cc yes $formats $golden
 sees golden/hdf5_file.cc no $arithmetic $op $exact $lab
-sees reference/model/text_config.cc yes $formats $model
-sees reference/model/text_config.cc no $arithmetic $op $exact $checkpoint $golden $lab
+sees reference/model/decoder.cc yes $formats $op $model
+sees reference/model/decoder.cc no $arithmetic $exact $checkpoint $golden $lab
 sees reference/checkpoint/sharded.cc yes $formats $model $checkpoint
 sees reference/checkpoint/sharded.cc no $arithmetic $op $exact $golden $lab
 sees lab/verify.cc yes $formats $arithmetic $op $exact $golden $lab

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# model_commands_test.sh PROGRAM: what the commands on checkpoints promise: exit codes, one clear
+# message for bad input, and no half-written file.
+set -euo pipefail
+
+program=$(readlink -f -- "$1")
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
+models=$root/golden/models
+scratch=$(mktemp -d)
+trap 'rm -rf -- "$scratch"' EXIT
+cd -- "$scratch"
+
+commands=0
+# expect CODE WORD ARGUMENT...: the exit code, and a word that the output must hold. One line at most
+# goes to standard error where the command fails.
+expect() {
+  local code=0 wanted=$1 word=$2
+  shift 2
+  commands=$((commands + 1))
+  "$program" "$@" >out 2>err </dev/null || code=$?
+  if ((code != wanted)) || ! cat out err | grep -qF -- "$word"; then
+    printf "FAILED: '%s' gave exit code %d (wanted %d) and must say '%s':\n" "$*" "$code" "$wanted" "$word"
+    cat out err
+    exit 1
+  fi
+  if ((wanted == 4)) && (($(wc -l <err) != 1)); then
+    printf "FAILED: '%s' must say one line on standard error:\n" "$*"
+    cat err
+    exit 1
+  fi
+}
+
+bytes=$models/scout-bytes tiny=$models/scout-tiny
+
+# generate: the trained model's text; ids where asked; sampling by seed.
+expect 0 'Ge1:1 In the same day the LORD' generate --model "$bytes" --prompt 'Ge1:1 In the' --max-new 24
+expect 0 '256 71 101' generate --model "$bytes" --prompt-ids 71,101 --ids --max-new 1
+cp out with_begin
+expect 0 '256 71 101' generate --model "$bytes" --prompt-ids 256,71,101 --ids --max-new 1
+cmp out with_begin  # a begin token that is there is not doubled
+expect 0 '71 101' generate --model "$bytes" --prompt-ids 71,101 --no-bos --ids --max-new 0
+grep -qx '71 101' out
+expect 0 '' generate --model "$bytes" --prompt 'And' --max-new 16 --temperature 0.8 --seed 5 --recipe bf16
+cp out sampled
+expect 0 '' generate --model "$bytes" --prompt 'And' --max-new 16 --temperature 0.8 --seed 5 --recipe bf16
+cmp out sampled
+expect 2 'not bytes' generate --model "$tiny" --prompt text
+expect 2 'expected --prompt-ids or --prompt' generate --model "$tiny"
+expect 2 '200 is too large' generate --model "$tiny" --prompt-ids 200
+expect 2 'no number at character 1' generate --model "$tiny" --prompt-ids x
+expect 2 '--temperature -1' generate --model "$tiny" --prompt-ids 1 --temperature -1
+expect 2 '--temperature nan' generate --model "$tiny" --prompt-ids 1 --temperature nan
+expect 2 '--top-p 1.5' generate --model "$tiny" --prompt-ids 1 --top-p 1.5
+expect 4 'no_such_folder' generate --model no_such_folder --prompt-ids 1
+mkdir empty
+expect 4 'config.json' generate --model empty --prompt-ids 1
+
+# trace: whole or not at all.
+expect 0 '136 tensors of 5 layers' trace --model "$tiny" --inputs "$tiny/input.h5" --recipe f32 --out whole.h5
+expect 0 'tensors of 2 layers' trace --model "$tiny" --inputs "$tiny/input.h5" --recipe bf16 --layers 0,3 --out part.h5
+expect 0 '136 tensors' trace --model "$tiny" --inputs "$tiny/input.h5" --recipe f32 --prefill 7 --out decoded.h5
+expect 2 '5 is too large' trace --model "$tiny" --inputs "$tiny/input.h5" --recipe f32 --layers 5 --out no.h5
+expect 2 '--prefill' trace --model "$tiny" --inputs "$tiny/input.h5" --recipe f32 --prefill 0 --out no.h5
+expect 2 '--recipe' trace --model "$tiny" --inputs "$tiny/input.h5" --recipe f16 --out no.h5
+expect 4 'input/input_ids' trace --model "$tiny" --inputs "$root/golden/ops/rmsnorm.h5" --recipe f32 --out no.h5
+expect 4 'expected an id from 0 to 199' trace --model "$tiny" --inputs "$bytes/input.h5" --recipe f32 --out no.h5
+expect 3 'no_such_folder' trace --model "$tiny" --inputs "$tiny/input.h5" --recipe f32 --out no_such_folder/no.h5
+for damage in truncated shard_missing wrong_width; do
+  rm -rf broken
+  cp -r "$models/maverick-tiny" broken
+  case $damage in
+    truncated) truncate -s -1 broken/model-00003-of-00008.safetensors ;;
+    shard_missing) rm broken/model-00003-of-00008.safetensors ;;
+    wrong_width) sed -i 's/"hidden_size": 96/"hidden_size": 95/' broken/config.json ;;
+  esac
+  expect 4 'broken/' trace --model broken --inputs "$models/maverick-tiny/input.h5" --recipe f32 --out no.h5
+done
+
+# A run that is killed leaves nothing at the name, and what was there before stays.
+echo before >kept.h5
+"$program" trace --model "$bytes" --inputs "$bytes/input.h5" --recipe f32 --prefill 1 --out kept.h5 &
+sleep 0.15
+kill -9 $! && wait $! 2>/dev/null || true
+[[ $(cat kept.h5) == before ]]
+
+# diff: decode is prefill, bit for bit; recipes differ.
+expect 0 'identical' diff whole.h5 decoded.h5
+expect 4 'no_such.h5' diff whole.h5 no_such.h5
+
+[[ ! -e no.h5 ]]
+echo "$commands commands on checkpoints gave the promised exit codes"
