@@ -85,17 +85,19 @@ std::string Failures(const RunReport& run) {
 
 std::string Line(const char* whose, const Distance& d) {
   return fmt::format(
-      "    {:<9} largest {:.3g}, root mean square {:.3g}, of logits up to {:.3g}; same top token "
-      "in "
-      "{} of {}\n",
+      "    {:<9} largest {:.3g}, root mean square {:.3g}, of logits up to {:.3g}; "
+      "same top token in {} of {}\n",
       whose, d.largest, d.root_mean_square, d.largest_logit, d.same_top, d.tokens);
 }
 
 std::string EndToEndText(const EndToEnd& e) {
   std::string text;
   if (e.has_logits) {
-    text += "  logits of the whole run, from real arithmetic along the recorded experts:\n";
+    text +=
+        "  logits of the whole run, from real arithmetic along the recorded experts "
+        "(ours took its own):\n";
     text += Line("recorded", e.recorded);
+    // Along its own experts, since it has no others.
     if (e.has_ours) text += Line("ours", e.ours);
   }
   if (e.choices > 0) {
@@ -157,7 +159,10 @@ std::string RunText(const RunReport& run) {
   }
   text += EndToEndText(run.end_to_end);
   for (const NotRun& one : run.not_run) {
-    text += fmt::format("  NOT RUN {}: {}\n", one.dataset, one.reason);
+    const bool above =
+        run.end_to_end.end_result_alone && one.dataset.find("logits") != std::string::npos;
+    text += fmt::format("  NOT RUN {}: {}{}\n", one.dataset, one.reason,
+                        above ? "; compared as a whole, above" : "");
   }
   return text;
 }

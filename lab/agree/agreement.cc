@@ -181,6 +181,7 @@ class EndToEndRun {
         return false;
       case Fault::kImageRowsReversed:
       case Fault::kImageRowsLeftOut:
+      case Fault::kImageRowsDoubled:
         return options_.image_token >= 0;
       case Fault::kChunkIgnoredInDecode:
       case Fault::kDecodePositionsOffByOne:
@@ -232,8 +233,8 @@ auto BadnessOf(const Trial& trial) {
   return std::tuple(ops.size(), trial.roundings.is_hull(), Failures(trial.segments));
 }
 
-// Finds the faults under which the first failed segment agrees: of these, those that leave the fewest
-// failed segments unexplained, then those that break the fewest others.
+// Finds the faults under which the first failed segment agrees: of these, those that leave the
+// fewest failed segments unexplained, then those that break the fewest others.
 class CauseSearch {
  public:
   CauseSearch(const Recording& recording, const RecordedRun& run, const TextConfig& config,

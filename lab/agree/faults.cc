@@ -15,6 +15,8 @@ const std::vector<FaultRow>& AllFaults() {
        "The rows of image tokens are filled in the opposite order."},
       {Fault::kImageRowsLeftOut, "image rows: left out",
        "The rows of image tokens are those of the embedding."},
+      {Fault::kImageRowsDoubled, "image rows: doubled",
+       "The rows of image tokens are twice as large."},
       {Fault::kNormsSwapped, "norms: swapped",
        "The norm before attention has the weight of the norm before the feed-forward, and the "
        "other way round."},

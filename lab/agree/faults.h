@@ -20,6 +20,7 @@ enum class Fault {
   kEmbeddingScaled,
   kImageRowsReversed,
   kImageRowsLeftOut,
+  kImageRowsDoubled,
   // norms
   kNormsSwapped,
   kNormWeightPlusOne,

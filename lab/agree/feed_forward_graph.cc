@@ -1,6 +1,6 @@
 // The feed-forward half of a layer. Experts' tensors have a row for every token and every expert
-// that it chose, (t, a), in the order of its choices; an op is called for one expert at a time, with
-// the rows that chose it.
+// that it chose, (t, a), in the order of its choices; an op is called for one expert at a time,
+// with the rows that chose it.
 #include <algorithm>
 #include <cmath>
 

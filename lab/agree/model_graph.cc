@@ -148,7 +148,10 @@ Derived ModelGraph::AfterPlace(const std::string& path, const Derived& expected)
                        : path.ends_with("/q_temperature") ? roundings.attention_storage
                                                           : options_.recipe;
   if (stored == Dtype::kF32) known.real = exact::Rounded(known.real);
-  known.real = exact::AtPlace(known.real, stored, roundings.between);
+  const auto place = PlaceOfPath(path);
+  const bool left_out = place && roundings.left_out.contains(*place);
+  known.real =
+      exact::AtPlace(known.real, stored, left_out ? exact::Place::kOff : roundings.between);
   known.real.undecidable = known.real.undecidable || exact::MayOverflow(known.real);
   return known;
 }
@@ -275,7 +278,10 @@ const Derived& ModelGraph::Stream(int64_t layer) {
   if (layer > 0) return Known(At(layer - 1, "output"));
   if (options_.image_token < 0) return Known("embedding");
   const bool reversed = options_.fault == Fault::kImageRowsReversed;
-  if (!reversed && options_.fault != Fault::kImageRowsLeftOut) return Known("fused_embedding");
+  const bool doubled = options_.fault == Fault::kImageRowsDoubled;
+  if (!reversed && !doubled && options_.fault != Fault::kImageRowsLeftOut) {
+    return Known("fused_embedding");
+  }
   const std::string key = "wrongly fused";
   if (const auto found = known_.find(key); found != known_.end()) return found->second;
   std::vector<int64_t> rows;
@@ -283,6 +289,13 @@ const Derived& ModelGraph::Stream(int64_t layer) {
     if (ids_[static_cast<size_t>(t)] == options_.image_token) rows.push_back(t);
   }
   const Derived fused = Known("fused_embedding");
+  if (doubled) {
+    Derived larger = fused;
+    Matrix factor = Matrix::Constant(tokens(), 1, 1.0);
+    for (const int64_t t : rows) factor(t, 0) = 2.0;
+    larger.real = exact::Multiply(fused.real, Exactly(factor), 0.0);
+    return known_.emplace(key, std::move(larger)).first->second;
+  }
   if (!reversed) {
     Derived left_out = Known("embedding");
     return known_.emplace(key, std::move(left_out)).first->second;

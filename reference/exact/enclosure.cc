@@ -47,15 +47,20 @@ Enclosure Corners(const Enclosure& a, const Enclosure& wide_b, double error,
 // The largest power of two of which every finite element of a row is a multiple; infinity for
 // zeros.
 Matrix Quantum(const Matrix& x) {
-  Matrix q = Matrix::Constant(x.rows(), 1, std::numeric_limits<double>::infinity());
+  Matrix q(x.rows(), 1);
   for (int64_t i = 0; i < x.rows(); ++i) {
+    int least = std::numeric_limits<int>::max();
     for (int64_t k = 0; k < x.cols(); ++k) {
-      if (x(i, k) == 0.0 || !std::isfinite(x(i, k))) continue;
-      int exponent = 0;
-      const double digits = std::ldexp(std::frexp(std::fabs(x(i, k)), &exponent), 53);
-      const int zeros = std::countr_zero(static_cast<uint64_t>(digits));
-      q(i, 0) = std::min(q(i, 0), std::ldexp(1.0, exponent - 53 + zeros));
+      const uint64_t bits = std::bit_cast<uint64_t>(x(i, k));
+      const int exponent = static_cast<int>(bits >> 52 & 0x7ff);
+      const uint64_t digits = bits & 0xfffffffffffff;
+      if (exponent == 0x7ff || (exponent == 0 && digits == 0)) continue;  // not finite, or zero
+      // A normal number has one digit more, and subnormals the exponent of the smallest.
+      const uint64_t whole = exponent == 0 ? digits : digits | uint64_t{1} << 52;
+      least = std::min(least, std::max(exponent, 1) - 1075 + std::countr_zero(whole));
     }
+    q(i, 0) = least == std::numeric_limits<int>::max() ? std::numeric_limits<double>::infinity()
+                                                       : std::ldexp(1.0, least);
   }
   return q;
 }
@@ -182,13 +187,15 @@ Enclosure Contract(const Enclosure& a, const Enclosure& b) {
 
   const double length = static_cast<double>(a.cols());
   const Matrix size = product(a_size, b_size);  // sum |a_k b_k|
-  const Matrix spread = product(a_radius, b_size) + product(finite(a_mid).abs(), b_radius);
-  Matrix error = length * (kUnit * size + kSubnormal) + spread;
-  // Known multiples of q whose sizes add up to at most 2^24 q: every partial sum, in any order and
-  // fused or not, is a binary32 number.
-  if ((a_radius == 0.0).all() && (b_radius == 0.0).all()) {
+  const bool exact_inputs = (a_radius == 0.0).all() && (b_radius == 0.0).all();
+  Matrix error = length * (kUnit * size + kSubnormal);
+  if (exact_inputs) {
+    // Known multiples of q whose sizes add up to at most 2^24 q: every partial sum, in any order and
+    // fused or not, is a binary32 number.
     const Matrix q = product(Quantum(a_mid), Quantum(b_mid));
     error = (size <= 0x1p24 * q && q >= 0x1p-149).select(0.0, error);
+  } else {
+    error += product(a_radius, b_size) + product(finite(a_mid).abs(), b_radius);
   }
   const Matrix middle = product(a_mid, b_mid);
 

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <memory>
 #include <set>
 #include <stdexcept>
@@ -95,7 +97,7 @@ TEST_P(BothRecipes, EveryWrongModelIsNoticedWhereItDiffers) {
         name.find("decode") != std::string::npos) {
       continue;
     }
-    // One expert's scores are normalised to 1, and that is seen; QK norm's epsilon needs small heads.
+    // QK norm's epsilon needs small heads.
     if (noticed.fault == Fault::kQkNormEpsilon) continue;
     if (recipe() == Dtype::kBf16 && !noticed.in_bf16) continue;
     ASSERT_TRUE(Concerns(noticed.fault, made->config)) << name;
@@ -137,6 +139,56 @@ TEST(AgreementTest, OneWrongElementIsFound) {
     }
     EXPECT_TRUE(found);
     EXPECT_NE(AgreementText(report).find("FAILED"), std::string::npos);
+  }
+}
+
+// Bits of x rounded to bf16 in a wrong way: towards zero, or halves away from zero.
+float WronglyRounded(double x, bool truncates) {
+  const uint32_t bits = std::bit_cast<uint32_t>(static_cast<float>(x));
+  return std::bit_cast<float>((truncates ? bits : bits + 0x8000u) & 0xffff0000u);
+}
+
+TEST(AgreementTest, RoundingTheWrongWayIsADisagreement) {
+  const std::string path = "layer.00/attention_residual";
+  const auto right = Make(3, Dtype::kBf16, {19});
+  const Recording recording(right->file, right->config);
+  RecordedSequence recorded(recording, recording.runs().front(), 0, right->config);
+  GraphOptions graph_options;
+  graph_options.recipe = Dtype::kBf16;
+  ModelGraph graph(
+      right->config, right->weights.get(), recorded.ids(),
+      [&](const std::string& name) { return recorded.Find(name); }, graph_options);
+  const exact::Matrix sums = graph.Expected(path).real.value;  // exact: two bf16 numbers
+  for (const bool truncates : {true, false}) {
+    const auto wrong =
+        Make(3, Dtype::kBf16, {19}, 0, {}, [&](const std::string& name, Tensor* tensor) {
+          if (name != path) return;
+          for (int64_t i = 0; i < tensor->count(); ++i) {
+            tensor->SetReal(i, WronglyRounded(sums.data()[i], truncates));
+          }
+        });
+    AgreementOptions options;
+    options.find_causes = false;
+    const AgreementReport report = Judge(*wrong, options);
+    EXPECT_FALSE(report.Agrees()) << truncates;
+    EXPECT_EQ(FirstFailure(report), path);
+  }
+}
+
+// What is not finite spreads, and is judged or undecidable; nothing throws, nothing is agreed.
+TEST(AgreementTest, NonFiniteNumbersAreADisagreement) {
+  for (const Dtype recipe : {Dtype::kF32, Dtype::kBf16}) {
+    for (const float wrong : {NAN, INFINITY, -INFINITY, 3e38f}) {
+      for (const std::string where : {"attention_norm", "attention/k", "attention/v", "scores",
+                                      "router_logits", "shared_gate", "expert_input", "/output"}) {
+        const auto made = Make(2, recipe, {9}, 0, {}, [&](const std::string& path, Tensor* tensor) {
+          if (path.ends_with(where)) tensor->SetReal(3, wrong);
+        });
+        AgreementOptions options;
+        options.find_causes = false;
+        EXPECT_FALSE(Judge(*made, options).Agrees()) << where << " " << wrong;
+      }
+    }
   }
 }
 

@@ -1,5 +1,5 @@
-// Small text models with random weights in memory, and recordings of what the reference computes for
-// them: whole, in part, or with something wrong.
+// Small text models with random weights in memory, and recordings of what the reference computes
+// for them: whole, in part, or with something wrong.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@
 namespace touchstone {
 
 // Widths, head counts, chunk sizes, experts, top-k and layer patterns follow from the seed. Every
-// part of a Llama 4 model is there: layers with and without RoPE, chunked and global, dense and MoE,
-// QK norm, temperature, a smooth band of frequencies, and constants that matter.
+// part of a Llama 4 model is there: layers with and without RoPE, chunked and global, dense and
+// MoE, QK norm, temperature, a smooth band of frequencies, and constants that matter.
 TextConfig SmallConfig(uint32_t seed);
 
 // The same weights in either recipe, since all of them are bf16 values.

@@ -21,6 +21,7 @@ inline const std::vector<Noticed>& WhereNoticed() {
       {Fault::kEmbeddingScaled, {"embedding"}},
       {Fault::kImageRowsReversed, {"/attention_norm"}},
       {Fault::kImageRowsLeftOut, {"/attention_norm"}},
+      {Fault::kImageRowsDoubled, {"/attention_norm", "/feed_forward_norm"}},
       {Fault::kNormsSwapped, {"/attention_norm"}},
       {Fault::kNormWeightPlusOne, {"/attention_norm"}},
       {Fault::kNormEpsilon, {"/attention_norm", "feed_forward_norm"}},

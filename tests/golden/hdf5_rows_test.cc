@@ -73,7 +73,7 @@ TEST_F(Hdf5Rows, MakesTheFileThatWriteMakes) {
 
 TEST_F(Hdf5Rows, CountsRowsOverAsManyAxesAsTheRowsLeave) {
   const Tensor x = Counted({2, 3, 4});
-  for (const size_t rank : {1, 2, 3}) {
+  for (const size_t rank : {size_t{1}, size_t{2}, size_t{3}}) {
     SCOPED_TRACE(rank);
     Writer writer(File("x.h5"));
     writer.Create("x", Dtype::kI64, x.shape);
