@@ -1,5 +1,6 @@
-// Fuzz target: the reader of recordings and of a text model's inputs. Whatever a well-formed HDF5
-// file holds under which names, the reader gives rows of the right shape or throws BadFile.
+// Fuzz target: the reader of recordings and of a text model's inputs, and the comparison of what it
+// reads. Whatever a well-formed HDF5 file holds under which names, the reader gives rows of the
+// right shape, of which all runs can be compared, or throws BadFile.
 //
 // The bytes are choices: which names (ours, transformers', Meta's), shapes, dtypes and values are
 // written. What the HDF5 format itself can do to a reader is the matter of golden_file.
@@ -16,6 +17,7 @@
 
 #include "golden/bad_file.h"
 #include "golden/hdf5_file.h"
+#include "lab/diff/trace_diff.h"
 #include "lab/recording/recording.h"
 #include "reference/model/activation_paths.h"
 
@@ -160,6 +162,8 @@ void ReadAll(const lab::Recording& recording) {
       }
       for (size_t c = 0; c < run.copies.size(); ++c) recording.ReadCopy(run, c, b);
     }
+    const lab::RecordedRun& other = recording.runs().front();
+    lab::DiffRecordings(recording, run, recording, other, [](const std::string&) {});
   }
 }
 

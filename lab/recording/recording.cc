@@ -240,7 +240,11 @@ void Recording::Place(const std::string& path, const TextConfig* config, Source*
     if (!std::equal(leading.begin(), leading.end(), shape.begin())) return false;
     source->leading = static_cast<int>(leading.size());
     source->extents.assign(rest, shape.end());
-    if (config == nullptr) return true;
+    if (config == nullptr) {
+      // Which extents is open, not how many: one for each letter, or one for all.
+      return !activation || source->extents.size() == 1 ||
+             source->extents.size() == activation->letters.size();
+    }
     const bool is_flat = source->extents == std::vector<int64_t>{CountOf(wanted)};
     const bool is_same = source->extents == wanted;
     source->extents = wanted;

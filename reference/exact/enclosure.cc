@@ -190,8 +190,8 @@ Enclosure Contract(const Enclosure& a, const Enclosure& b) {
   const bool exact_inputs = (a_radius == 0.0).all() && (b_radius == 0.0).all();
   Matrix error = length * (kUnit * size + kSubnormal);
   if (exact_inputs) {
-    // Known multiples of q whose sizes add up to at most 2^24 q: every partial sum, in any order and
-    // fused or not, is a binary32 number.
+    // Known multiples of q whose sizes add up to at most 2^24 q: every partial sum, in any order
+    // and fused or not, is a binary32 number.
     const Matrix q = product(Quantum(a_mid), Quantum(b_mid));
     error = (size <= 0x1p24 * q && q >= 0x1p-149).select(0.0, error);
   } else {

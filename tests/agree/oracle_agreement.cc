@@ -4,8 +4,8 @@
 //   oracle_agreement --oracle DIR --faults   every wrong model, and every profile with a choice
 //                                            removed or exchanged, makes a recording a disagreement
 //
-// A recording is any <case>/activations-*.h5 below DIR; its checkpoint is DIR/<case>/ or, where that
-// is none, golden/models/<case>/. Exit code 0 only if all is as said.
+// A recording is any <case>/activations-*.h5 below DIR; its checkpoint is DIR/<case>/ or, where
+// that is none, golden/models/<case>/. Exit code 0 only if all is as said.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
