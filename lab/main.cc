@@ -2,6 +2,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -121,6 +123,8 @@ int main(int count, char** words) {
     return End(lab::kBadData, error);
   } catch (const checkpoint::BadCheckpoint& error) {
     return End(lab::kBadData, error);
+  } catch (const std::bad_alloc&) {
+    return End(lab::kNotRun, std::runtime_error("there is not enough memory for this"));
   } catch (const std::exception& error) {
     return End(lab::kNotRun, error);
   }

@@ -70,7 +70,7 @@ const std::vector<Rule>& AllRules() {
        "Each op's header lists where its values are rounded to storage, for each recipe.",
        "RN = one rounding to the recipe's storage",
        {"reference/ops", "reference/exact/profile.h"},
-       {"tests/faults/faults.tsv", "tests/lab/golden_models_test.cc"}},
+       {"tests/faults/faults.tsv", "tests/whole_models/golden_models_test.cc"}},
       {"N10",
        "random",
        "Every generated tensor comes from Philox4x32-10: counter (block lo, block hi, tensor, 0), "

@@ -48,13 +48,13 @@ std::string Shortened(const std::string& text, size_t width) {
 
 std::string Table(const RunReport& run) {
   std::string text =
-      fmt::format("  {:<52} {:>7} {:>10} {:>8} {:>7} {:>8} {:>9}\n", "segment, by its ops",
-                  "tensors", "elements", "outside", "ratio", "decided", "rejects");
+      fmt::format("  {:<52} {:>7} {:>10} {:>8} {:>8} {:>7} {:>8} {:>9}\n", "segment, by its ops",
+                  "tensors", "elements", "unsaid", "outside", "ratio", "decided", "rejects");
   for (const Row& row : RowsOf(run)) {
-    text += fmt::format("  {:<52} {:>7} {:>10} {:>8} {:>7.3g} {:>8} {:>9}\n",
-                        Shortened(row.kind, 52), row.tensors, row.all.compared, row.all.outside,
-                        row.all.largest_ratio, Percent(row.all.decided, row.all.compared),
-                        PowerOfTwo(row.all.smallest_rejected));
+    text += fmt::format(
+        "  {:<52} {:>7} {:>10} {:>8} {:>8} {:>7.3g} {:>8} {:>9}\n", Shortened(row.kind, 52),
+        row.tensors, row.all.compared, row.all.undecidable, row.all.outside, row.all.largest_ratio,
+        Percent(row.all.decided, row.all.compared), PowerOfTwo(row.all.smallest_rejected));
   }
   return text;
 }
@@ -106,9 +106,8 @@ std::string EndToEndText(const EndToEnd& e) {
   }
   for (const OtherChoice& c : e.others) {
     text += fmt::format(
-        "    {}sequence {}, layer {}, token {}: expert {}, real arithmetic {}; margin {:.3g}, "
-        "bound "
-        "{:.3g}\n",
+        "    {}sequence {}, layer {}, token {}: expert {}, real arithmetic {}; "
+        "margin {:.3g}, bound {:.3g}\n",
         c.Disagrees() ? "FAILED " : "", c.sequence, c.layer, c.token, c.recorded, c.real, c.margin,
         c.bound);
   }
@@ -129,6 +128,11 @@ std::string EndToEndText(const EndToEnd& e) {
   if (cause != Fault::kNone) {
     text +=
         fmt::format("  FAILED output/logits: {}: {}\n", RowOf(cause).name, RowOf(cause).sentence);
+  } else if (e.IsFarFromAll()) {
+    text += fmt::format(
+        "  FAILED output/logits: {:.3g} times as far as right logits would be, and no known wrong "
+        "model explains it\n",
+        e.recorded.root_mean_square / e.Yardstick());
   }
   return text;
 }
@@ -141,9 +145,10 @@ std::string RunText(const RunReport& run) {
   const bool compared = std::any_of(run.segments.begin(), run.segments.end(),
                                     [](const SegmentResult& s) { return !s.SaysNothing(); });
   std::string text = fmt::format("\nrun {}: {}", run.name,
-                                 !run.Agrees() ? "FAILED"
-                                 : compared    ? "WITHIN BOUND"
-                                               : "NOT RUN");
+                                 !run.Agrees()                     ? "FAILED"
+                                 : compared                        ? "WITHIN BOUND"
+                                 : run.end_to_end.end_result_alone ? "its end result was compared"
+                                                                   : "NOT RUN");
   if (compared) {
     text += run.SegmentsAgree() ? ", under " + roundings : ", shown under " + roundings;
   }
@@ -160,7 +165,7 @@ std::string RunText(const RunReport& run) {
   text += EndToEndText(run.end_to_end);
   for (const NotRun& one : run.not_run) {
     const bool above =
-        run.end_to_end.end_result_alone && one.dataset.find("logits") != std::string::npos;
+        run.end_to_end.end_result_alone && one.dataset.find("output/logits") != std::string::npos;
     text += fmt::format("  NOT RUN {}: {}{}\n", one.dataset, one.reason,
                         above ? "; compared as a whole, above" : "");
   }
@@ -169,13 +174,18 @@ std::string RunText(const RunReport& run) {
 
 std::string Closing(const AgreementReport& report) {
   if (report.Agrees()) {
-    int64_t elements = 0, not_run = static_cast<int64_t>(report.not_run.size());
+    int64_t elements = 0, unsaid = 0, not_run = static_cast<int64_t>(report.not_run.size());
     for (const RunReport& run : report.runs) {
       not_run += static_cast<int64_t>(run.not_run.size());
-      for (const SegmentResult& segment : run.segments) elements += segment.comparison.compared;
+      for (const SegmentResult& segment : run.segments) {
+        elements += segment.comparison.compared;
+        unsaid += segment.SaysNothing() ? 0 : segment.comparison.undecidable;
+      }
     }
-    return fmt::format("WITHIN BOUND: {} segments, {} elements; {} tensors NOT RUN\n",
-                       report.compared(), elements, not_run);
+    return fmt::format(
+        "WITHIN BOUND: {} segments, {} elements{}; {} tensors NOT RUN\n", report.compared(),
+        elements, unsaid > 0 ? fmt::format(", and {} of which nothing can be said", unsaid) : "",
+        not_run);
   }
   if (report.compared() == 0) return "FAILED: no recorded tensor was compared\n";
   std::string where;
@@ -190,7 +200,9 @@ std::string Closing(const AgreementReport& report) {
       first = fmt::format("{} ({})", segment.path, segment.kind);
       break;
     }
-    if (run.SegmentsAgree() && run.end_to_end.Cause() != Fault::kNone) first = "output/logits";
+    const EndToEnd& e = run.end_to_end;
+    if (run.SegmentsAgree() && (e.Cause() != Fault::kNone || e.IsFarFromAll()))
+      first = "output/logits";
     where += fmt::format("{}{}: {}", where.empty() ? "" : "; ", run.name, first);
   }
   return fmt::format("FAILED: {}\n", where);
@@ -282,6 +294,8 @@ nlohmann::json RunJson(const RunReport& run) {
     json["end_result"] = {
         {"cause", cause == Fault::kNone ? nlohmann::json() : nlohmann::json(RowOf(cause).name)},
         {"right", Number(e.under.empty() ? 0.0 : e.under.front().distance)},
+        {"yardstick", Number(e.Yardstick())},
+        {"far_from_all", e.IsFarFromAll()},
         {"under", under}};
   }
   return json;

@@ -30,6 +30,7 @@ struct OtherChoice {
 struct Distance {
   double largest = 0.0, root_mean_square = 0.0;
   double largest_logit = 0.0;  // of real arithmetic
+  double logits = 0.0;         // root mean square of real arithmetic's
   int64_t tokens = 0, same_top = 0;
 
   void Join(const Distance& other);
@@ -55,6 +56,19 @@ struct EndToEnd {
   // The fault that explains the end result at least kNearer times better than the right model.
   static constexpr double kNearer = 3.0;
   Fault Cause() const;
+
+  // Root mean square distance of logits of the same file whose segments agree; 0: it has none. The
+  // yardstick is that or our own, whichever is larger. An end result that no segment reaches is
+  // wrong, explained or not, where it is nearly as far as zeros would be; in f32 where it is
+  // kFarther times as far as the yardstick. Conventions, not bounds: a wrong mask or position moves
+  // f32 logits by thousands of times the rounding errors. In bf16 one expert that flips in a right
+  // run has moved them by 9 times, too.
+  static constexpr double kGarbage = 0.9;
+  bool in_f32 = false;
+  double yardstick = 0.0;
+  double Yardstick() const;
+  static constexpr double kFarther = 8.0;
+  bool IsFarFromAll() const;
   bool Agrees() const;
 };
 

@@ -44,10 +44,23 @@ Comparison CompareNamed(const std::string& path, const std::string& dims, const 
 
 Comparison CompareReal(const std::string& path, const std::string& dims, const Tensor& recorded,
                        const Enclosure& expected) {
-  Expected wanted;
-  wanted.results.reals[path] = expected;
-  GiveUpWideElements(&wanted.results.reals[path]);
-  return CompareNamed(path, dims, recorded, std::move(wanted));
+  Expected wide, narrow;
+  Enclosure& bounded = wide.results.reals[path] = expected;
+  for (int64_t i = 0; i < bounded.value.size(); ++i) {
+    const bool has_ends =
+        std::isfinite(bounded.lower.data()[i]) && std::isfinite(bounded.upper.data()[i]);
+    if (std::isfinite(bounded.value.data()[i]) && !has_ends) bounded.undecidable.data()[i] = true;
+  }
+  narrow.results.reals[path] = bounded;
+  GiveUpWideElements(&narrow.results.reals[path]);
+  // A value inside a wide interval says nothing and does not count; one outside it is still wrong.
+  const Comparison every = CompareNamed(path, dims, recorded, std::move(wide));
+  Comparison telling = CompareNamed(path, dims, recorded, std::move(narrow));
+  telling.outside = every.outside;
+  telling.first = every.first;
+  telling.largest_ratio =
+      std::max(telling.largest_ratio, every.outside > 0 ? every.largest_ratio : 0.0);
+  return telling;
 }
 
 // Experts that were found from scores have no order among equal scores: that of their logits.

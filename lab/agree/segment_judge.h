@@ -1,8 +1,9 @@
 // Every recorded tensor of one run against what its segment allows: the shortest composition of
 // ops that leads to it from other recorded tensors (lab/agree/model_graph.h).
 //
-// A segment whose bound has grown past its tensor's largest value says nothing of an element, and
-// where it says nothing of any, the tensor is NOT RUN: no recorded tensor is near enough.
+// A segment whose bound has grown past its tensor's largest value says nothing of an element that
+// lies within the bound: it is not counted as compared, and where that is so of all, the tensor is
+// NOT RUN: no recorded tensor is near enough. Outside its bound an element is always wrong.
 #pragma once
 
 #include <cstdint>
@@ -57,7 +58,7 @@ struct SegmentResult {
   Comparison comparison;
   int64_t ties = 0;  // tokens at equal largest logits, where any index is agreement
 
-  bool SaysNothing() const { return comparison.compared == 0; }
+  bool SaysNothing() const { return comparison.compared == 0 && comparison.outside == 0; }
   bool Agrees() const { return comparison.Passed(); }
   void Join(const SegmentResult& other);
 };

@@ -44,6 +44,11 @@ int Trace(const TraceOptions& options) {
   const golden::Reader reader(options.inputs);
   const TextInputs inputs = ReadTextInputs(reader, options.inputs, config.vocabulary);
 
+  if (options.prefill > inputs.tokens) {
+    throw UsageError(fmt::format("--prefill {}: {} has {} tokens a sequence; expected 1 to {}",
+                                 options.prefill, options.inputs, inputs.tokens, inputs.tokens));
+  }
+
   const ProgressLine progress;
   choice.progress = [&progress, layers](int64_t layer) {
     progress.Show(layer < layers ? fmt::format("layer {} of {}", layer + 1, layers)

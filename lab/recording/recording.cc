@@ -155,12 +155,7 @@ std::map<std::string, Recording::Draft> Recording::Drafts(const TextConfig* conf
     }
     const RecordedName& name = found->name;
     if (config != nullptr && !known.contains(name.path)) {
-      // transformers makes its rotary table also where no layer uses it.
-      if (name.path == "rope_table") {
-        unknown_.push_back(dataset);
-      } else {
-        surplus_.emplace_back(dataset, name.path);
-      }
+      surplus_.emplace_back(dataset, name.path);
       continue;
     }
     Source source;
@@ -309,16 +304,22 @@ void Recording::AddChosen(const std::string& run) {
   }
 }
 
-// bf16 where any tensor of the stream is.
+// bf16 where anything is that both recipes store in their own format; logits and a query that its
+// temperature promoted may be wider, and decide only where nothing else was recorded.
 void Recording::FindRecipe() {
+  bool is_said = false, logits_are_bf16 = false;
   for (const auto& [key, source] : sources_) {
     const std::string path = key.substr(key.find('\n') + 1);
-    const auto activation = FindActivation(path);
-    const bool is_stream =
-        activation && (path == "embedding" || path == LayerPath(activation->layer) + "/output" ||
-                       path == "final_norm");
-    if (is_stream && reader_.Layout(source.dataset).dtype == Dtype::kBf16) recipe_ = Dtype::kBf16;
+    if (IsInteger(path) || path == "rope_table") continue;
+    const bool is_bf16 = reader_.Layout(source.dataset).dtype == Dtype::kBf16;
+    if (path == kLogits || path.ends_with("/q_temperature") || path.ends_with("/q_final")) {
+      logits_are_bf16 = logits_are_bf16 || is_bf16;
+      continue;
+    }
+    is_said = true;
+    if (is_bf16) recipe_ = Dtype::kBf16;
   }
+  if (!is_said && logits_are_bf16) recipe_ = Dtype::kBf16;
 }
 
 const Recording::Source& Recording::SourceOf(const RecordedRun& run,

@@ -72,7 +72,7 @@ class Recording {
   // Whether it is a trace of ours, made under the contract's version of this program.
   bool is_trace() const { return is_trace_; }
   const TextInputs& inputs() const { return inputs_; }
-  // bf16 where the stream of hidden states was recorded so, else f32.
+  // bf16 where any tensor was recorded so that both recipes store in their own format.
   Dtype recipe() const { return recipe_; }
   const std::vector<RecordedRun>& runs() const { return runs_; }
   // Datasets whose names are those of tensors of a text model that this model does not compute (a

@@ -44,8 +44,9 @@ Tensor Columns(const Tensor& from, int64_t first, int64_t count) {
 // Rows [first, first + count) of (rows, columns).
 Tensor Rows(const Tensor& from, int64_t first, int64_t count) {
   Tensor to(from.dtype, {count, from.shape[1]});
-  const size_t row = static_cast<size_t>(from.shape[1]) * ElementBytes(from.dtype);
-  std::memcpy(to.data.data(), from.data.data() + static_cast<size_t>(first) * row, to.data.size());
+  const auto row = static_cast<std::ptrdiff_t>(from.shape[1]) *
+                   static_cast<std::ptrdiff_t>(ElementBytes(from.dtype));
+  std::copy_n(from.data.begin() + first * row, to.data.size(), to.data.begin());
   return to;
 }
 

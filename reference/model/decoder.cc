@@ -104,6 +104,17 @@ KvCache::KvCache(const TextConfig& config, Dtype storage, int64_t capacity)
     : keys(storage, {capacity, config.kv_heads, config.head_width}),
       values(storage, {capacity, config.kv_heads, config.head_width}) {}
 
+void KvCache::MakeRoom(int64_t more) {
+  const int64_t capacity = keys.shape[0];
+  if (filled + more <= capacity) return;
+  for (Tensor* cache : {&keys, &values}) {
+    Tensor larger(cache->dtype,
+                  {std::max(filled + more, 2 * capacity), cache->shape[1], cache->shape[2]});
+    std::copy(cache->data.begin(), cache->data.end(), larger.data.begin());
+    *cache = std::move(larger);
+  }
+}
+
 Decoder::Decoder(const TextConfig& config, TextWeights* weights, int threads)
     : config_(config), weights_(weights), threads_(threads) {}
 

@@ -33,6 +33,9 @@ using Observer = std::function<void(const std::string& path, const Tensor& rows)
 struct KvCache {
   KvCache(const TextConfig& config, Dtype storage, int64_t capacity);
 
+  // Makes room for `more` positions: the capacity grows by doubling, what is filled stays.
+  void MakeRoom(int64_t more);
+
   Tensor keys, values;  // (capacity, G, D)
   int64_t filled = 0;
 };

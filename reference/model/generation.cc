@@ -13,6 +13,7 @@ Tensor LastLogits(const Decoder& decoder, const std::vector<int64_t>& ids,
   Tensor h = decoder.Embed(ids);
   const Tensor table = decoder.RotaryTable(caches->front().filled, h.shape[0]);
   for (size_t layer = 0; layer < caches->size(); ++layer) {
+    (*caches)[layer].MakeRoom(h.shape[0]);
     h = decoder.RunLayer(static_cast<int64_t>(layer), h, table, &(*caches)[layer]);
   }
   const auto row_bytes = static_cast<std::ptrdiff_t>(h.data.size()) / h.shape[0];
@@ -37,8 +38,7 @@ std::vector<int64_t> Generate(const TextConfig& config, TextWeights* weights,
   TOUCHSTONE_REQUIRE(!prompt.empty() && choice.max_new >= 0 && !config.layers.empty());
   const Decoder decoder(config, weights, choice.threads);
   const auto begin = static_cast<int64_t>(prompt.size());
-  std::vector<KvCache> caches(config.layers.size(),
-                              KvCache(config, weights->storage(), begin + choice.max_new));
+  std::vector<KvCache> caches(config.layers.size(), KvCache(config, weights->storage(), begin));
   std::vector<int64_t> tokens;
   std::vector<int64_t> next = prompt;  // not yet seen by the layers
   while (static_cast<int64_t>(tokens.size()) < choice.max_new) {

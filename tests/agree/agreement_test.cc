@@ -243,6 +243,53 @@ TEST(AgreementTest, LogitsAloneAreNotRun) {
   EXPECT_EQ(run.end_to_end.Cause(), Fault::kNone);
 }
 
+// Numbers that no model gives are wrong also where no segment reaches them.
+TEST(AgreementTest, AnEndResultOfGarbageIsADisagreement) {
+  for (const Dtype recipe : {Dtype::kF32, Dtype::kBf16}) {
+    for (const float wrong : {NAN, INFINITY, 0.0f, 40.0f}) {
+      const auto made =
+          Make(5, recipe, {19}, 4, LogitsOfDecoding, [&](const std::string& path, Tensor* tensor) {
+            if (path != "output/logits") return;
+            for (int64_t i = 0; i < tensor->count(); ++i) {
+              tensor->SetReal(i, i % 3 == 0 ? wrong : -wrong);
+            }
+          });
+      EXPECT_FALSE(Judge(*made).Agrees()) << Name(recipe) << " " << wrong;
+    }
+  }
+}
+
+// Far from all recorded tensors bounds are wide; what lies outside them is wrong all the same.
+TEST(AgreementTest, WideBoundsStillReject) {
+  const auto only_outputs = [](const std::string& path) {
+    const bool stays = path == "embedding" || path.ends_with("/output");
+    return stays && path.find("/attention/") == std::string::npos &&
+                   path.find("/feed_forward/") == std::string::npos
+               ? std::optional(path)
+               : std::nullopt;
+  };
+  EXPECT_TRUE(Judge(*Make(3, Dtype::kBf16, {19}, 0, only_outputs)).Agrees());
+  for (const float wrong : {NAN, INFINITY}) {
+    const auto made =
+        Make(3, Dtype::kBf16, {19}, 0, only_outputs, [&](const std::string& path, Tensor* tensor) {
+          if (path == "layer.02/output") tensor->SetReal(7 * tensor->shape[2] + 1, wrong);
+        });
+    EXPECT_FALSE(Judge(*made).Agrees()) << wrong;
+  }
+}
+
+TEST(AgreementTest, TheRecipeIsThatOfWhateverWasRecorded) {
+  for (const char* ending : {"attention/q", "router_logits", "attention/heads"}) {
+    const auto made = Make(3, Dtype::kBf16, {9}, 0, [&](const std::string& path) {
+      const bool stays = path.ends_with(ending) || path == "output/logits";
+      return stays ? std::optional(path) : std::nullopt;
+    });
+    EXPECT_EQ(Recording(made->file, made->config).recipe(), Dtype::kBf16) << ending;
+    const AgreementReport report = Judge(*made);
+    EXPECT_TRUE(report.runs.at(0).Agrees()) << ending << "\n" << AgreementText(report);
+  }
+}
+
 // A recording of a model that ignores the chunks, judged by the right one.
 TEST(AgreementTest, AWrongEndResultIsExplained) {
   for (const Dtype recipe : {Dtype::kF32, Dtype::kBf16}) {

@@ -271,12 +271,14 @@ int Main(int count, char** words) {
   CLI::App app{"Judges all recordings of a folder."};
   std::string folder;
   std::string tables;
-  bool faults = false;
+  bool faults = false, profiles = false;
   app.add_option("--oracle", folder, "the folder")->required();
   app.add_option("--write", tables, "the folder that the tables go to");
+  app.add_flag("--profiles", profiles, "judge them by every profile with one choice changed");
   app.add_flag("--faults", faults, "judge them by every wrong model and profile");
   CLI11_PARSE(app, count, words);
   const auto oracles = OraclesIn(folder);
+  if (profiles) return JudgeProfiles(oracles) ? 0 : 1;
   if (!faults) {
     Tables all;
     const bool good = JudgeAll(oracles, &all);

@@ -49,7 +49,7 @@ class Planter:
     def __init__(self, build, scratch):
         self.build, self.scratch = build, scratch
         self.links = {name: link_command(build, f"bin/{name}")
-                      for name in ("touchstone", "lab_test")}
+                      for name in ("touchstone", "whole_models_test")}
 
     def plant(self, number, op, path, anchor, text):
         original = (ROOT / path).read_text()
@@ -78,7 +78,7 @@ class Planter:
         if not is_decoder and run([program, "verify", op]) == 1:
             noticed.append("golden")
         reading = "--gtest_filter=*EqualsTheIndependentReading*"
-        if run([self.link("lab_test", overlay), "--gtest_brief=1", reading]) == 1:
+        if run([self.link("whole_models_test", overlay), "--gtest_brief=1", reading]) == 1:
             noticed.append("independent reading")
         if not is_decoder:
             return None, noticed
