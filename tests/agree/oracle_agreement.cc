@@ -1,11 +1,13 @@
 // Recordings of other implementations, all of a folder, judged as `agree` does.
 //
 //   oracle_agreement --oracle DIR            every file agrees, but for KnownDisagreement's runs
+//   oracle_agreement --oracle DIR --profiles every profile with one choice more, fewer or exchanged
+//                                            makes a recording a disagreement
 //   oracle_agreement --oracle DIR --faults   every wrong model, and every profile with a choice
 //                                            removed or exchanged, makes a recording a disagreement
 //
-// A recording is any <case>/activations-*.h5 below DIR; its checkpoint is DIR/<case>/ or, where
-// that is none, golden/models/<case>/. Exit code 0 only if all is as said.
+// A recording is any <case>/activations-*.h5 below DIR; its checkpoint lies beside it, or is
+// DIR/<case>/ or golden/models/<case>/. Exit code 0 only if all is as said.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -54,9 +56,10 @@ std::vector<std::unique_ptr<Oracle>> OraclesIn(const fs::path& folder) {
   std::vector<std::unique_ptr<Oracle>> all;
   for (const fs::path& file : files) {
     const fs::path name = file.parent_path().filename();
-    fs::path checkpoint = folder / name;
-    if (!fs::exists(checkpoint / "config.json")) {
-      checkpoint = fs::path(RepositoryRoot()) / "golden/models" / name;
+    fs::path checkpoint = file.parent_path();
+    for (const fs::path& elsewhere :
+         {folder / name, fs::path(RepositoryRoot()) / "golden/models" / name}) {
+      if (!fs::exists(checkpoint / "config.json")) checkpoint = elsewhere;
     }
     if (!fs::exists(checkpoint / "config.json")) continue;
     const auto config = checkpoint::ReadConfigFile(checkpoint::ConfigFileOf(checkpoint.string()));
