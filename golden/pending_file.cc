@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <stdexcept>
 #include <utility>
 
@@ -18,9 +21,46 @@ namespace {
   throw std::runtime_error(fmt::format("cannot {} {}: {}", what, file, std::strerror(error)));
 }
 
+// Names of unfinished files, for a signal's handler, which may do no more than read them. A name is
+// never freed while it can be seen.
+constexpr size_t kMostUnfinished = 16;
+std::array<std::atomic<const char*>, kMostUnfinished> unfinished{};
+
+void Remember(const std::string& file) {
+  for (auto& slot : unfinished) {
+    const char* empty = nullptr;
+    if (slot.compare_exchange_strong(empty, file.c_str())) return;
+  }
+}
+void Forget(const std::string& file) {
+  for (auto& slot : unfinished) {
+    const char* mine = file.c_str();
+    if (slot.compare_exchange_strong(mine, nullptr)) return;
+  }
+}
+
+extern "C" void RemoveAndEnd(int signal) {
+  for (auto& slot : unfinished) {
+    const char* file = slot.exchange(nullptr);
+    if (file != nullptr) unlink(file);
+  }
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
 }  // namespace
 
+void RemoveUnfinishedFilesOnSignals() {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGXFSZ}) std::signal(signal, RemoveAndEnd);
+}
+
 PendingFile::PendingFile(std::string target) : target_(std::move(target)) {
+  // A rename would put a file in the place of a device, a pipe or a link.
+  std::error_code ignored;
+  const auto there = std::filesystem::symlink_status(target_, ignored);
+  if (std::filesystem::exists(there) && !std::filesystem::is_regular_file(there)) {
+    throw std::runtime_error(fmt::format("cannot replace {}: it is no regular file", target_));
+  }
   static std::atomic<unsigned> number{0};
   // A name is free unless an earlier process of the same id was killed here.
   int descriptor = -1;
@@ -30,10 +70,12 @@ PendingFile::PendingFile(std::string target) : target_(std::move(target)) {
   } while (descriptor < 0 && errno == EEXIST);
   if (descriptor < 0) Fail("create", temporary_, errno);
   close(descriptor);
+  Remember(temporary_);
 }
 
 PendingFile::~PendingFile() {
   if (!committed_) unlink(temporary_.c_str());
+  Forget(temporary_);
 }
 
 void PendingFile::Commit() {

@@ -8,7 +8,8 @@ namespace touchstone::golden {
 
 class PendingFile {
  public:
-  // Creates an empty file at temporary(). Throws std::runtime_error where that is impossible.
+  // Creates an empty file at temporary(). Throws std::runtime_error where that is impossible, or
+  // where something else than a regular file is at the target.
   explicit PendingFile(std::string target);
   // Removes the temporary file unless Commit succeeded.
   ~PendingFile();
@@ -27,5 +28,9 @@ class PendingFile {
   std::string temporary_;
   bool committed_ = false;
 };
+
+// From now on, a process that SIGINT, SIGTERM, SIGHUP or SIGXFSZ ends takes its unfinished files with
+// it (up to 16 at a time).
+void RemoveUnfinishedFilesOnSignals();
 
 }  // namespace touchstone::golden

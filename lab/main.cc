@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "golden/hdf5_file.h"
+#include "golden/pending_file.h"
 #include "lab/command_line.h"
 #include "lab/commands.h"
 #include "lab/errors.h"
 #include "reference/checkpoint/bad_checkpoint.h"
+#include "reference/formats/require.h"
 
 namespace {
 
@@ -116,13 +118,20 @@ int End(int code, const std::exception& error) {
 
 int main(int count, char** words) {
   try {
-    return Main(count, words);
+    golden::RemoveUnfinishedFilesOnSignals();
+    const int code = Main(count, words);
+    // A report that was cut short is no report.
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+    throw std::runtime_error("standard output could not be written to its end");
   } catch (const lab::UsageError& error) {
     return End(lab::kUsage, error);
   } catch (const golden::BadFile& error) {
     return End(lab::kBadData, error);
   } catch (const checkpoint::BadCheckpoint& error) {
     return End(lab::kBadData, error);
+  } catch (const ContractViolation& error) {
+    return End(lab::kNotRun,
+               std::runtime_error(std::string("a fault of this program: ") + error.what()));
   } catch (const std::bad_alloc&) {
     return End(lab::kNotRun, std::runtime_error("there is not enough memory for this"));
   } catch (const std::exception& error) {

@@ -1,15 +1,14 @@
 #include "lab/report.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "golden/pending_file.h"
 #include "reference/formats/contract_version.h"
 
 namespace touchstone::lab {
@@ -190,16 +189,15 @@ std::string JUnit(const std::vector<OpReport>& reports) {
 }
 
 void WriteTextFile(const std::string& path, const std::string& text) {
-  const std::string unfinished = fmt::format("{}.{}.unfinished", path, getpid());
-  std::ofstream file(unfinished, std::ios::binary);
-  file << text;
-  file.close();
-  std::error_code error;
-  if (file) std::filesystem::rename(unfinished, path, error);
-  if (!file || error) {
-    std::error_code ignored;
-    std::filesystem::remove(unfinished, ignored);
-    throw std::runtime_error(fmt::format("cannot write {}", path));
+  try {
+    golden::PendingFile pending(path);
+    std::ofstream file(pending.temporary(), std::ios::binary);
+    file << text;
+    file.close();
+    if (!file) throw std::runtime_error("the disk is full or failed");
+    pending.Commit();
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(fmt::format("cannot write {}: {}", path, error.what()));
   }
 }
 

@@ -8,6 +8,7 @@
 #include "lab/agree/agreement.h"
 #include "lab/command_line.h"
 #include "lab/errors.h"
+#include "lab/output_file.h"
 #include "lab/progress_line.h"
 #include "lab/report.h"
 #include "reference/checkpoint/text_weights.h"
@@ -31,6 +32,7 @@ std::vector<Roundings> RoundingsNamed(const std::string& name) {
 }
 
 int Agree(const AgreeFlags& flags) {
+  if (!flags.json.empty()) RequireOutput("--json", flags.json, {flags.activations, flags.model});
   AgreementOptions options;
   options.roundings = RoundingsNamed(flags.profile);
   const ProgressLine progress;

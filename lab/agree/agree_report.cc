@@ -6,12 +6,21 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "golden/bad_file.h"
 #include "lab/report.h"
 
 namespace touchstone::lab {
 namespace {
 
 constexpr size_t kShown = 12;  // of a long list; JSON has all
+
+// Text of a file as a terminal may have it.
+std::string Plain(const std::string& text) {
+  const bool is_plain = text.size() <= 120 && std::all_of(text.begin(), text.end(), [](char c) {
+                          return c >= ' ' && c <= '~';
+                        });
+  return is_plain ? text : golden::Quoted(text);
+}
 
 std::string Percent(int64_t part, int64_t all) {
   if (all == 0) return "-";
@@ -200,6 +209,9 @@ std::string Closing(const AgreementReport& report) {
       first = fmt::format("{} ({})", segment.path, segment.kind);
       break;
     }
+    for (const CopyResult& copy : run.copies) {
+      if (copy.comparison.outside > 0 && first == "choices of experts") first = copy.dataset;
+    }
     const EndToEnd& e = run.end_to_end;
     if (run.SegmentsAgree() && (e.Cause() != Fault::kNone || e.IsFarFromAll()))
       first = "output/logits";
@@ -305,7 +317,7 @@ nlohmann::json RunJson(const RunReport& run) {
 
 std::string AgreementText(const AgreementReport& report) {
   std::string text = fmt::format("{}: {}{}{}\n", report.file, report.recipe,
-                                 report.made_by.empty() ? "" : ", made by ", report.made_by);
+                                 report.made_by.empty() ? "" : ", made by ", Plain(report.made_by));
   for (const RunReport& run : report.runs) text += RunText(run);
   if (!report.not_run.empty() || !report.surplus.empty()) text += "\n";
   for (const NotRun& one : report.surplus) {

@@ -25,8 +25,8 @@
 //                                      `ours`, each largest, root_mean_square, largest_logit,
 //                                      tokens, same_top
 //     end_result                       where no segment reaches the logits: `cause` (null: none),
-//                                      `right` and `under`, distances by fault; `yardstick`, that of
-//                                      right logits; `far_from_all`: wrong, whatever the cause
+//                                      `right` and `under`, distances by fault; `yardstick`, that
+//                                      of right logits; `far_from_all`: wrong, whatever the cause
 //     not_run                          dataset, reason
 //   not_run                            datasets that are no tensor of the text model
 //   surplus                            datasets of tensors that this model does not have: FAILED

@@ -23,7 +23,7 @@ struct OtherChoice {
 
   // The bound is a sum of distances that equal the margin where the recorded logits are equal;
   // 2^-48 of them covers the roundings of both.
-  bool Disagrees() const { return !(margin <= bound * (1.0 + 0x1p-48) + 0x1p-48 * size); }
+  bool Disagrees() const { return margin > bound * (1.0 + 0x1p-48) + 0x1p-48 * size; }
   double size = 0.0;  // of the logits
 };
 

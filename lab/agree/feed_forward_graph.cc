@@ -290,6 +290,33 @@ Derived ModelGraph::Routed(int64_t layer, const std::string& path) {
 
 // ---- sums ---------------------------------------------------------------------------------------
 
+namespace {
+
+// Shared + expert + expert + ..., in any order, as Meta's code adds the experts of a token: one sum
+// of A + 1 numbers, in which no rounded sum of the experts alone occurs. A roundings of partial
+// sums, each at most as large as all sizes together.
+Enclosure OneByOne(const Enclosure& shared, const Enclosure& experts, int64_t A) {
+  const auto sizes = [](const Enclosure& x) { return x.lower.abs().max(x.upper.abs()).eval(); };
+  Enclosure sum = shared;
+  Matrix size = sizes(shared);
+  for (int64_t a = 0; a < A; ++a) {
+    const Enclosure expert =
+        exact::Gather(experts, shared.rows(), shared.cols(),
+                      [&](int64_t t, int64_t c) { return (t * A + a) * shared.cols() + c; });
+    sum.value += expert.value;
+    sum.lower += expert.lower;
+    sum.upper += expert.upper;
+    sum.undecidable = sum.undecidable || expert.undecidable;
+    size += sizes(expert);
+  }
+  const Matrix error = static_cast<double>(A) * (exact::kUnit * size + exact::kSubnormal);
+  sum.lower -= error;
+  sum.upper += error;
+  return sum;
+}
+
+}  // namespace
+
 Derived ModelGraph::FeedForwardOutput(int64_t layer, const std::string& path) {
   In in = Operands(layer);
   if (!config_.layers[static_cast<size_t>(layer)].is_moe) {
@@ -303,7 +330,13 @@ Derived ModelGraph::FeedForwardOutput(int64_t layer, const std::string& path) {
   const Derived& shared = Known(At(layer, "feed_forward/shared"));
   in.reals["a"] = shared.real;
   in.reals["b"] = routed.real;
-  return Joined({&shared, &routed}, path, "residual_add", Apply("residual_add", in));
+  const int64_t A = config_.experts_a_token;
+  if (A == 1 || options_.recipe != Dtype::kF32) {
+    return Joined({&shared, &routed}, path, "residual_add", Apply("residual_add", in));
+  }
+  const Derived& down = Known(At(layer, "feed_forward/expert_down"));
+  const Enclosure y = exact::Hull(Apply("residual_add", in), OneByOne(shared.real, down.real, A));
+  return Joined({&shared, &routed, &down}, path, "residual_add", y);
 }
 
 Derived ModelGraph::LayerOutput(int64_t layer, const std::string& path) {

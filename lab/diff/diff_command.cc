@@ -11,6 +11,7 @@
 #include "lab/diff/diff_report.h"
 #include "lab/diff/trace_diff.h"
 #include "lab/errors.h"
+#include "lab/output_file.h"
 #include "lab/progress_line.h"
 #include "lab/recording/recording.h"
 #include "lab/report.h"
@@ -46,19 +47,18 @@ const RecordedRun& RunOf(const Recording& recording, const std::string& name) {
       fmt::format("{}: no run '{}'; there are {}", recording.file(), name, fmt::join(names, ", ")));
 }
 
-// A report must not replace what it is about.
-void RequireOtherFile(const std::string& report, const DiffOptions& options) {
-  for (const std::string& file : {options.a, options.b}) {
-    std::error_code ignored;
-    if (!report.empty() && std::filesystem::equivalent(report, file, ignored)) {
-      throw UsageError(fmt::format("{} is a file to compare: a report cannot go there", report));
-    }
+void RequireReports(const DiffOptions& options) {
+  std::vector<std::string> inputs = {options.a, options.b};
+  if (!options.model.empty()) inputs.push_back(options.model);
+  if (!options.html.empty()) RequireOutput("--html", options.html, inputs);
+  if (!options.json.empty()) RequireOutput("--json", options.json, inputs);
+  if (!options.html.empty() && options.html == options.json) {
+    throw UsageError(fmt::format("--html and --json: both go to {}", options.html));
   }
 }
 
 int Diff(const DiffOptions& options) {
-  RequireOtherFile(options.html, options);
-  RequireOtherFile(options.json, options);
+  RequireReports(options);
   const auto a = Open(options.a, options.model), b = Open(options.b, options.model);
   const RecordedRun &run_a = RunOf(*a, options.run_a), &run_b = RunOf(*b, options.run_b);
   const ProgressLine progress;

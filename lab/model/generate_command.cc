@@ -13,6 +13,7 @@
 #include "lab/command_line.h"
 #include "lab/errors.h"
 #include "lab/model/number_list.h"
+#include "reference/checkpoint/bad_checkpoint.h"
 #include "reference/checkpoint/text_weights.h"
 #include "reference/model/generation.h"
 
@@ -48,17 +49,20 @@ class TokenPrinter {
       fmt::print("{}{}", first_ ? "" : " ", token);
     } else if (token > 255) {
       fmt::print("<{}>", token);
-    } else if ((token < 32 && token != '\n' && token != '\t') || token == 127) {
-      fmt::print("\\x{:02x}", token);
+    } else if ((token < 32 && token != '\n' && token != '\t') || token == 127 ||
+               (last_ == 0xc2 && token >= 0x80 && token < 0xa0)) {
+      fmt::print("\\x{:02x}", token);  // the last are UTF-8's second set of control characters
     } else {
       std::fputc(static_cast<int>(token), stdout);
     }
     first_ = false;
+    last_ = token;
     std::fflush(stdout);
   }
 
  private:
   bool as_text_ = false, first_ = true;
+  int64_t last_ = -1;
 };
 
 std::vector<int64_t> PromptOf(const GenerateOptions& options, const TextConfig& config,
@@ -118,11 +122,17 @@ int RunGenerate(const GenerateOptions& options) {
     printer.Print(token);
   }
   const auto begin = std::chrono::steady_clock::now();
-  const std::vector<int64_t> tokens =
-      Generate(config, model.weights.get(), prompt, choice, [&printer](int64_t token) {
-        printer.Print(token);
-        return std::ferror(stdout) == 0;
-      });
+  std::vector<int64_t> tokens;
+  try {
+    tokens = Generate(config, model.weights.get(), prompt, choice, [&printer](int64_t token) {
+      printer.Print(token);
+      return std::ferror(stdout) == 0;
+    });
+  } catch (const NoChoice& error) {
+    fmt::print("\n");
+    std::fflush(stdout);
+    throw checkpoint::BadCheckpoint(fmt::format("{}: {}", options.model, error.what()));
+  }
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   fmt::print("\n");

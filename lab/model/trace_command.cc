@@ -13,6 +13,7 @@
 #include "lab/errors.h"
 #include "lab/model/number_list.h"
 #include "lab/model/trace_file.h"
+#include "lab/output_file.h"
 #include "lab/progress_line.h"
 #include "lab/recording/recording.h"
 #include "reference/checkpoint/text_weights.h"
@@ -27,6 +28,7 @@ struct TraceOptions {
 };
 
 int Trace(const TraceOptions& options) {
+  RequireOutput("--out", options.out, {options.inputs, options.model});
   const auto begin = std::chrono::steady_clock::now();
   const Dtype recipe = options.recipe == "f32" ? Dtype::kF32 : Dtype::kBf16;
   const checkpoint::TextModelFolder model = checkpoint::OpenTextModel(options.model, recipe);
@@ -79,7 +81,7 @@ void AddTraceCommand(CLI::App* app, RunCommand* run) {
   trace
       ->add_option("--prefill", options->prefill,
                    "tokens given together, the others one by one (default: all together)")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 24));
   trace->add_option("--layers", options->layers, "layers to write, 0,3,5-7 (default: all)");
   trace->add_option("--out", options->out, "the HDF5 file to write")->required();
   options->threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));

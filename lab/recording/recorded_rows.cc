@@ -85,11 +85,11 @@ Tensor Recording::ChosenFrom(const RecordedRun& run, const std::string& path, in
   if (has_logits && logits.shape != scores.shape) {
     throw Bad(source.dataset, "scores of another shape than the router's logits", "the same");
   }
-  // Where no configuration says how many, the first token does.
-  const auto is_zero = [&scores](int64_t i) { return scores.Real(i) == 0.0; };
+  // Where no configuration says how many, the file's first token does, for all rows.
   int64_t wanted = experts_a_token_;
-  if (wanted == 0 && count > 0) {
-    for (int64_t e = 0; e < experts; ++e) wanted += is_zero(e) ? 0 : 1;
+  if (wanted == 0) {
+    const Tensor one = ReadSource(source, 0, 0, 1);
+    for (int64_t e = 0; e < experts; ++e) wanted += one.Real(e) == 0.0 ? 0 : 1;
   }
   Tensor chosen(Dtype::kI64, {count, wanted});
   std::vector<int64_t> order(static_cast<size_t>(experts));

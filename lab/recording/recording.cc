@@ -174,6 +174,9 @@ std::map<std::string, Recording::Draft> Recording::Drafts(const TextConfig* conf
 void Recording::AddRun(const std::string& group, const Draft& draft) {
   RecordedRun run;
   run.name = group.empty() ? kPrefill : group;
+  if (group == kPrefill) {
+    throw Bad(group, "a group of that name", "another name: the run in the root is called so");
+  }
   run.prefill = ReadPrefill(group).value_or(draft.prefill.value_or(-1));
   for (const auto& [place, source] : draft.sources) {
     const std::string& path = place.first;

@@ -19,7 +19,7 @@ constexpr WholeRange kUnusedWidth{0, kWidth.most};
 constexpr WholeRange kHeads{1, 1 << 12};
 constexpr WholeRange kExperts{1, 1 << 12};
 constexpr WholeRange kUnusedExperts{0, kExperts.most};
-constexpr WholeRange kVocabulary{1, (int64_t{1} << 31) - 1};
+constexpr WholeRange kVocabulary{1, (int64_t{1} << 23) - 1};  // sampling takes no more
 constexpr WholeRange kInterval{1, (int64_t{1} << 31) - 1};
 constexpr WholeRange kChunk{0, (int64_t{1} << 31) - 1};
 
@@ -94,6 +94,8 @@ TextRope ReadScaling(const JsonObject& scaling, double theta) {
   if (type != "llama3") scaling.Refuse(key, "llama3 or default");
   rope.llama3 = true;
   rope.factor = scaling.Positive("factor");
+  // It slows the long wavelengths down; below 1 angles would outgrow what a table holds.
+  if (rope.factor < 1.0) scaling.Refuse("factor", "1 or more");
   rope.low = scaling.Positive("low_freq_factor");
   rope.high = scaling.Positive("high_freq_factor");
   rope.original = scaling.Positive("original_max_position_embeddings");

@@ -1,6 +1,8 @@
 #include "reference/model/generation.h"
 
 #include <algorithm>
+#include <cmath>
+#include <string>
 
 #include "reference/model/decoder.h"
 
@@ -22,7 +24,24 @@ Tensor LastLogits(const Decoder& decoder, const std::vector<int64_t>& ids,
   return decoder.RunLogits(last);
 }
 
+void RequireChoice(const Tensor& logits, int64_t position, const SamplingChoice& choice) {
+  float largest = -INFINITY;
+  bool has_nan = false;
+  for (int64_t v = 0; v < logits.count(); ++v) {
+    const float logit = logits.values<float>()[v];
+    has_nan = has_nan || std::isnan(logit);
+    largest = std::max(largest, logit);
+  }
+  const auto temperature = static_cast<float>(choice.temperature);
+  const bool is_sampled = choice.temperature != 0.0;
+  if (!has_nan && !(is_sampled && !std::isfinite(largest / temperature))) return;
+  throw NoChoice("the logits of position " + std::to_string(position - 1) +
+                 (has_nan ? " hold a NaN" : ", over the temperature, are not finite") +
+                 ": no token can be chosen");
+}
+
 int64_t Taken(const Tensor& logits, int64_t position, const SamplingChoice& choice) {
+  RequireChoice(logits, position, choice);
   Tensor positions(Dtype::kI64, {1}), taken(Dtype::kI64, {1});
   positions.values<int64_t>()[0] = position;
   Sampling(logits.As<float, 'B', 'V'>(), std::as_const(positions).As<int64_t, 'B'>(), choice,

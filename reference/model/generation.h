@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <stdexcept>
 #include <vector>
 
 #include "reference/model/text_config.h"
@@ -19,10 +20,18 @@ struct GenerationChoice {
   int threads = 1;
 };
 
+// The logits of a position allow no choice: one is a NaN or, where tokens are sampled, the largest
+// over the temperature is not finite. Weights that hold such numbers, or overflow, lead there.
+class NoChoice : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 // Shows every new token as it is taken; false ends the text.
 using TokenSink = std::function<bool(int64_t token)>;
 
-// Gives the new tokens. The prompt holds at least one token, and only ids of the vocabulary.
+// Gives the new tokens. The prompt holds at least one token, and only ids of the vocabulary. Throws
+// NoChoice.
 std::vector<int64_t> Generate(const TextConfig& config, TextWeights* weights,
                               const std::vector<int64_t>& prompt, const GenerationChoice& choice,
                               const TokenSink& sink = {});

@@ -305,7 +305,7 @@ TEST(HuggingFaceConfig, RefusesEachWrongValue) {
       {"hidden_size", "true", "hidden_size is true; expected a whole number from 1 to 262144"},
       {"hidden_size", "null", "hidden_size is null; expected a whole number from 1 to 262144"},
       {"vocab_size", "18446744073709551615",
-       "vocab_size is 18446744073709551615; expected a whole number from 1 to 2147483647"},
+       "vocab_size is 18446744073709551615; expected a whole number from 1 to 8388607"},
       {"num_hidden_layers", "4611686018427387904",
        "num_hidden_layers is 4611686018427387904; expected a whole number from 1 to 1024"},
       {"num_key_value_heads", "2",

@@ -109,7 +109,7 @@ TEST(MetaParams, RefusesEachWrongValue) {
     const char *pointer, *value, *message;
   };
   const std::vector<Wrong> all = {
-      {"/vocab_size", "-1", "vocab_size is -1; expected a whole number from 1 to 2147483647"},
+      {"/vocab_size", "-1", "vocab_size is -1; expected a whole number from 1 to 8388607"},
       {"/n_kv_heads", "null", "n_kv_heads is null; expected a whole number from 1 to 4096"},
       {"/n_kv_heads", "7", "n_kv_heads is 7; expected a divisor of n_heads (40)"},
       {"/dim", "5121",

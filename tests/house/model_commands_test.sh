@@ -83,6 +83,43 @@ sleep 0.15
 kill -9 $! && wait $! 2>/dev/null || true
 [[ $(cat kept.h5) == before ]]
 
+# One that is interrupted takes its unfinished file with it.
+mkdir interrupted
+"$program" trace --model "$bytes" --inputs "$bytes/input.h5" --recipe f32 --prefill 1 --out interrupted/t.h5 &
+sleep 0.15
+kill -TERM $! && wait $! 2>/dev/null || true
+[[ -z $(ls interrupted) ]] || { echo "FAILED: an interrupted trace left $(ls interrupted)"; exit 1; }
+
+# What is read, and what is no regular file, is never replaced.
+cp -r "$tiny" own
+expect 2 'would replace' trace --model own --inputs own/input.h5 --recipe f32 --out own/input.h5
+expect 2 'would replace' trace --model own --inputs "$tiny/input.h5" --recipe f32 --out own/model.safetensors
+expect 2 'would replace' diff whole.h5 decoded.h5 --json decoded.h5
+expect 2 'both go to' diff whole.h5 decoded.h5 --json x --html x
+expect 2 'would replace' agree --model own --activations whole.h5 --json whole.h5
+mkfifo pipe
+expect 2 'no regular file' trace --model own --inputs own/input.h5 --recipe f32 --out pipe
+expect 2 'a folder' trace --model own --inputs own/input.h5 --recipe f32 --out own
+expect 2 'expected the name' trace --model own --inputs own/input.h5 --recipe f32 --out ''
+expect 2 '45' trace --model own --inputs own/input.h5 --recipe f32 --prefill 46 --out no.h5
+[[ -p pipe ]] && cmp "$tiny/input.h5" own/input.h5 && cmp "$tiny/model.safetensors" own/model.safetensors
+
+# Weights that are not numbers are data, and no reason to stop a trace.
+/usr/bin/python3 - own/model.safetensors <<'PYTHON'
+import struct, sys
+data = bytearray(open(sys.argv[1], "rb").read())
+begin = 8 + struct.unpack("<Q", data[:8])[0]
+data[begin:] = b"\xff\x7f" * ((len(data) - begin) // 2)
+open(sys.argv[1], "wb").write(data)
+PYTHON
+expect 4 'hold a NaN' generate --model own --prompt-ids 5 --max-new 2
+expect 0 'tensors' trace --model own --inputs own/input.h5 --recipe bf16 --out nan.h5
+
+# A report that could not be written is no success.
+code=0
+"$program" inspect scout --json >/dev/full 2>err || code=$?
+((code == 3)) && grep -q 'standard output' err || { echo "FAILED: a full disk gave exit code $code"; exit 1; }
+
 # diff: decode is prefill, bit for bit; recipes differ.
 expect 0 'identical' diff whole.h5 decoded.h5
 expect 4 'no_such.h5' diff whole.h5 no_such.h5
