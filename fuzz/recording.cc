@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "fuzz/choices.h"
 #include "golden/bad_file.h"
 #include "golden/hdf5_file.h"
 #include "lab/diff/trace_diff.h"
@@ -25,24 +26,7 @@ namespace {
 
 using namespace touchstone;
 
-// Hands out the input's bytes as decisions; zeros once they are spent.
-class Choices {
- public:
-  Choices(const uint8_t* data, size_t size) : data_(data), left_(size) {}
-
-  bool spent() const { return left_ == 0; }
-  uint8_t Byte() {
-    if (left_ == 0) return 0;
-    --left_;
-    return *data_++;
-  }
-  size_t Below(size_t count) { return Byte() % count; }
-  bool Once(size_t in) { return Below(in) == 1; }
-
- private:
-  const uint8_t* data_;
-  size_t left_;
-};
+using fuzz::Choices;
 
 TextConfig Config() {
   TextConfig config;

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "golden/pending_file.h"
+#include "lab/shown_text.h"
 #include "reference/formats/contract_version.h"
 
 namespace touchstone::lab {
@@ -27,30 +28,6 @@ bool IsReference(const OpReport& report) { return report.implementation == "refe
 
 std::string LabelOf(const OpReport& report) {
   return IsReference(report) ? report.op : fmt::format("  {}", report.implementation);
-}
-
-// XML text: the five characters that have a meaning there, and nothing unprintable.
-std::string Escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
-  }
-  return out;
 }
 
 std::string Describe(const OpReport& report, const Failure& failure) {
@@ -168,16 +145,17 @@ std::string JUnit(const std::vector<OpReport>& reports) {
   int64_t failures = 0, skipped = 0;
   std::string cases;
   for (const OpReport& report : reports) {
-    cases += fmt::format("  <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\">",
-                         Escaped(report.op), Escaped(report.implementation), report.seconds);
+    cases +=
+        fmt::format("  <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\">",
+                    EscapedText(report.op), EscapedText(report.implementation), report.seconds);
     if (report.verdict == Verdict::kNotRun) {
       ++skipped;
-      cases += fmt::format("<skipped message=\"{}\"/>", Escaped(report.reason));
+      cases += fmt::format("<skipped message=\"{}\"/>", EscapedText(report.reason));
     } else if (report.verdict == Verdict::kFailed) {
       ++failures;
       std::string text;
       for (const Failure& failure : report.failures) text += Describe(report, failure) + "\n";
-      cases += fmt::format("<failure message=\"FAILED\">{}</failure>", Escaped(text));
+      cases += fmt::format("<failure message=\"FAILED\">{}</failure>", EscapedText(text));
     }
     cases += "</testcase>\n";
   }

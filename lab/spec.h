@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "reference/exact/profile.h"
+#include "reference/formats/by_storage.h"
 #include "reference/formats/dtype.h"
 #include "reference/formats/tensor.h"
 
@@ -46,15 +47,6 @@ struct Implementation {
   }
 };
 
-// work.template operator()<Storage>() with the C++ type that stores the recipe's tensors.
-template <typename Work>
-void ByStorage(Dtype recipe, Work work) {
-  if (recipe == Dtype::kF32) {
-    work.template operator()<float>();
-  } else {
-    work.template operator()<Bf16>();
-  }
-}
 using Sizes = std::map<char, int64_t>;
 using Attributes = std::map<std::string, double>;
 

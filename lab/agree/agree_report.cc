@@ -6,21 +6,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "golden/bad_file.h"
 #include "lab/report.h"
+#include "lab/shown_text.h"
 
 namespace touchstone::lab {
 namespace {
 
 constexpr size_t kShown = 12;  // of a long list; JSON has all
-
-// Text of a file as a terminal may have it.
-std::string Plain(const std::string& text) {
-  const bool is_plain = text.size() <= 120 && std::all_of(text.begin(), text.end(), [](char c) {
-                          return c >= ' ' && c <= '~';
-                        });
-  return is_plain ? text : golden::Quoted(text);
-}
 
 std::string Percent(int64_t part, int64_t all) {
   if (all == 0) return "-";
@@ -316,8 +308,9 @@ nlohmann::json RunJson(const RunReport& run) {
 }  // namespace
 
 std::string AgreementText(const AgreementReport& report) {
-  std::string text = fmt::format("{}: {}{}{}\n", report.file, report.recipe,
-                                 report.made_by.empty() ? "" : ", made by ", Plain(report.made_by));
+  std::string text =
+      fmt::format("{}: {}{}{}\n", report.file, report.recipe,
+                  report.made_by.empty() ? "" : ", made by ", TerminalText(report.made_by));
   for (const RunReport& run : report.runs) text += RunText(run);
   if (!report.not_run.empty() || !report.surplus.empty()) text += "\n";
   for (const NotRun& one : report.surplus) {

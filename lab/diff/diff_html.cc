@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "lab/diff/diff_report.h"
+#include "lab/shown_text.h"
 
 namespace touchstone::lab {
 namespace {
@@ -32,30 +33,6 @@ svg .curve { stroke: var(--mark); fill: none; stroke-width: 1.5; }
 svg .dot { fill: var(--mark); } svg .equal { fill: var(--paper); stroke: var(--faint); }
 )";
 
-// Text of a page: the characters that have a meaning there, and only printable ASCII.
-std::string Escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c >= 0x20 && c < 0x7f ? c : '?';
-    }
-  }
-  return out;
-}
-
 std::string Number(double x) { return std::isfinite(x) ? fmt::format("{:.3g}", x) : "infinite"; }
 
 std::string Table(const std::vector<TensorDistance>& tensors) {
@@ -68,9 +45,9 @@ std::string Table(const std::vector<TensorDistance>& tensors) {
     rows += fmt::format(
         "<tr{}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>"
         "<td>{}</td><td>{}</td></tr>\n",
-        tensor.differ > 0 ? " class=\"differs\"" : "", Escaped(tensor.path), dtype, tensor.elements,
-        tensor.differ, tensor.zero_signs, tensor.tokens, Number(tensor.largest_absolute),
-        Number(tensor.largest_relative()), tensor.where);
+        tensor.differ > 0 ? " class=\"differs\"" : "", EscapedText(tensor.path), dtype,
+        tensor.elements, tensor.differ, tensor.zero_signs, tensor.tokens,
+        Number(tensor.largest_absolute), Number(tensor.largest_relative()), tensor.where);
   }
   return "<div class=\"wide\"><table><thead><tr><th>tensor</th><th>dtype</th><th>elements</th>"
          "<th>differ</th><th>only in a zero's sign</th><th>tokens</th><th>largest absolute</th>"
@@ -173,13 +150,13 @@ class Chart {
       svg += fmt::format(
           "<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\"><title>{}: {} of {} elements "
           "differ, largest relative difference {}</title></circle>\n",
-          tensor.differ == 0 ? "equal" : "dot", X(i), Y(relative), Escaped(tensor.path),
+          tensor.differ == 0 ? "equal" : "dot", X(i), Y(relative), EscapedText(tensor.path),
           tensor.differ, tensor.elements, Number(relative));
       if (i % step != 0 && i + 1 != stream_.size()) continue;
       svg += fmt::format(
           "<text class=\"faint\" text-anchor=\"end\" transform=\"translate({:.1f} {}) "
           "rotate(-45)\">{}</text>\n",
-          X(i) + 4, kEqual + 16, Escaped(Label(tensor.path)));
+          X(i) + 4, kEqual + 16, EscapedText(Label(tensor.path)));
     }
     return svg;
   }
@@ -192,7 +169,7 @@ template <typename Change>
 std::string List(const std::vector<Change>& changes, int64_t all) {
   std::string items;
   for (const Change& change : changes) {
-    items += fmt::format("<li><code>{}</code></li>\n", Escaped(SayChange(change)));
+    items += fmt::format("<li><code>{}</code></li>\n", EscapedText(SayChange(change)));
   }
   const int64_t rest = all - static_cast<int64_t>(changes.size());
   if (rest > 0) items += fmt::format("<li>and {} more</li>\n", rest);
@@ -219,18 +196,20 @@ std::string DiffHtml(const TraceDiff& diff) {
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
       "<title>Touchstone: two recordings compared</title>\n<style>{}</style>\n</head>\n<body>\n"
       "<h1>Two recordings compared</h1>\n<p>A: {}<br/>\nB: {}</p>\n<p><strong>{}</strong></p>\n",
-      kStyle, Escaped(SaySide(diff.a)), Escaped(SaySide(diff.b)), Escaped(SayCompared(diff)));
+      kStyle, EscapedText(SaySide(diff.a)), EscapedText(SaySide(diff.b)),
+      EscapedText(SayCompared(diff)));
   const std::vector<std::string> left_out = SayLeftOut(diff);
   if (!left_out.empty()) {
     html += "<ul>\n";
-    for (const std::string& line : left_out) html += fmt::format("<li>{}</li>\n", Escaped(line));
+    for (const std::string& line : left_out)
+      html += fmt::format("<li>{}</li>\n", EscapedText(line));
     html += "</ul>\n";
   }
   if (diff.first) {
     html += fmt::format(
         "<h2>First divergence</h2>\n<p><code>{}</code></p>\n<p class=\"value\">A {}<br/>\n"
         "B {}</p>\n",
-        Escaped(SayFirst(*diff.first)), Escaped(diff.first->a), Escaped(diff.first->b));
+        EscapedText(SayFirst(*diff.first)), EscapedText(diff.first->a), EscapedText(diff.first->b));
   }
   const std::vector<TensorDistance> stream = StreamOf(diff);
   if (!stream.empty()) {

@@ -8,18 +8,12 @@
 #include "golden/bad_file.h"
 #include "lab/diff/diff_report.h"
 #include "lab/recording/activation.h"
+#include "lab/shown_text.h"
 #include "reference/formats/contract_version.h"
 #include "reference/model/activation_paths.h"
 
 namespace touchstone::lab {
 namespace {
-
-// Text from a file, which may hold anything.
-std::string Shown(const std::string& text) {
-  const bool is_plain =
-      std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
-  return is_plain && text.size() <= 120 ? text : golden::Quoted(text);
-}
 
 std::string Margins(const std::string& a, const std::string& b) {
   return fmt::format("margin {} in A, {} in B", a, b);
@@ -96,7 +90,7 @@ std::string SaySide(const DiffSide& side) {
   text += fmt::format("; recipe {}; ", Name(side.recipe));
   text += side.is_trace ? fmt::format("a trace of contract version {}", kContractVersion)
                         : std::string("no trace of ours");
-  if (!side.made_by.empty()) text += "; made by " + Shown(side.made_by);
+  if (!side.made_by.empty()) text += "; made by " + TerminalText(side.made_by);
   return text;
 }
 

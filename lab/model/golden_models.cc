@@ -40,18 +40,7 @@ std::map<std::string, Tensor> ModelActivations(const std::string& root, const st
   std::vector<std::vector<int64_t>> sequences;
   for (int64_t b = 0; b < inputs.batch; ++b) sequences.push_back(inputs.ids_of(b));
 
-  std::map<std::string, Tensor> activations;
-  const auto keep = [&](const std::string& path, int64_t sequence, int64_t first,
-                        const Tensor& rows) {
-    std::vector<int64_t> shape{inputs.batch, inputs.tokens};
-    shape.insert(shape.end(), rows.shape.begin() + 1, rows.shape.end());
-    Tensor& whole = activations.try_emplace(path, rows.dtype, shape).first->second;
-    const auto row_bytes = static_cast<std::ptrdiff_t>(rows.data.size()) / rows.shape.at(0);
-    std::copy(rows.data.begin(), rows.data.end(),
-              whole.data.begin() + (sequence * inputs.tokens + first) * row_bytes);
-  };
-  Forward(config, opened.weights.get(), sequences, {prefill, threads, {}}, keep);
-  return activations;
+  return WholeActivations(config, opened.weights.get(), sequences, {prefill, threads, {}});
 }
 
 std::string ModelEntryName(const std::string& model, Dtype recipe, const std::string& path) {

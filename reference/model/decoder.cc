@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include "reference/formats/by_storage.h"
 #include "reference/model/activation_paths.h"
 #include "reference/model/attention_part.h"
 #include "reference/model/feed_forward_part.h"
@@ -65,14 +66,6 @@ Tensor LogitsOf(const Tensor& x, const TextConfig& config, TextWeights* weights,
     Logits<Storage>(x.As<Storage, 'T', 'C'>(), weight.As<Storage, 'V', 'C'>(), columns, threads);
   }
   return y;
-}
-
-// work.template operator()<Storage>() with the C++ type that stores the recipe's tensors.
-template <typename Work>
-Tensor ByStorage(Dtype storage, Work work) {
-  TOUCHSTONE_REQUIRE(storage == Dtype::kF32 || storage == Dtype::kBf16);
-  return storage == Dtype::kF32 ? work.template operator()<float>()
-                                : work.template operator()<Bf16>();
 }
 
 Tensor Shown(const Observer& observe, const std::string& path, Tensor rows) {

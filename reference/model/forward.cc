@@ -91,4 +91,23 @@ void Forward(const TextConfig& config, TextWeights* weights,
   }
 }
 
+std::map<std::string, Tensor> WholeActivations(const TextConfig& config, TextWeights* weights,
+                                               const std::vector<std::vector<int64_t>>& sequences,
+                                               const ForwardChoice& choice) {
+  const auto batch = static_cast<int64_t>(sequences.size());
+  int64_t tokens = 0;
+  for (const auto& ids : sequences) tokens = std::max(tokens, static_cast<int64_t>(ids.size()));
+  std::map<std::string, Tensor> activations;
+  Forward(config, weights, sequences, choice,
+          [&](const std::string& path, int64_t sequence, int64_t first, const Tensor& rows) {
+            std::vector<int64_t> shape{batch, tokens};
+            shape.insert(shape.end(), rows.shape.begin() + 1, rows.shape.end());
+            Tensor& whole = activations.try_emplace(path, rows.dtype, shape).first->second;
+            const auto row = static_cast<std::ptrdiff_t>(rows.data.size()) / rows.shape.at(0);
+            std::copy(rows.data.begin(), rows.data.end(),
+                      whole.data.begin() + (sequence * tokens + first) * row);
+          });
+  return activations;
+}
+
 }  // namespace touchstone

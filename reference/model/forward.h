@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -34,5 +35,11 @@ struct ForwardChoice {
 void Forward(const TextConfig& config, TextWeights* weights,
              const std::vector<std::vector<int64_t>>& sequences, const ForwardChoice& choice,
              const RowSink& sink);
+
+// The same with every activation whole, (B, T, ...), T the longest sequence's tokens; rows of
+// padding are zero.
+std::map<std::string, Tensor> WholeActivations(const TextConfig& config, TextWeights* weights,
+                                               const std::vector<std::vector<int64_t>>& sequences,
+                                               const ForwardChoice& choice);
 
 }  // namespace touchstone

@@ -34,9 +34,9 @@ bytes=$models/scout-bytes tiny=$models/scout-tiny
 
 # generate: the trained model's text; ids where asked; sampling by seed.
 expect 0 'Ge1:1 In the same day the LORD' generate --model "$bytes" --prompt 'Ge1:1 In the' --max-new 24
-expect 0 '256 71 101' generate --model "$bytes" --prompt-ids 71,101 --ids --max-new 1
+expect 0 '256 71 101 52' generate --model "$bytes" --prompt-ids 71,101 --ids --max-new 1
 cp out with_begin
-expect 0 '256 71 101' generate --model "$bytes" --prompt-ids 256,71,101 --ids --max-new 1
+expect 0 '256 71 101 52' generate --model "$bytes" --prompt-ids 256,71,101 --ids --max-new 1
 cmp out with_begin  # a begin token that is there is not doubled
 expect 0 '71 101' generate --model "$bytes" --prompt-ids 71,101 --no-bos --ids --max-new 0
 grep -qx '71 101' out

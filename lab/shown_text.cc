@@ -1,0 +1,46 @@
+#include "lab/shown_text.h"
+
+#include <algorithm>
+
+#include "golden/bad_file.h"
+
+namespace touchstone::lab {
+namespace {
+
+bool IsPrintable(char c) { return ' ' <= c && c <= '~'; }
+
+}  // namespace
+
+std::string EscapedText(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\n':
+      case '\t':
+        out += ' ';
+        break;
+      default:
+        out += IsPrintable(c) ? c : '?';
+    }
+  }
+  return out;
+}
+
+std::string TerminalText(const std::string& text) {
+  const bool is_plain = text.size() <= 120 && std::all_of(text.begin(), text.end(), IsPrintable);
+  return is_plain ? text : golden::Quoted(text);
+}
+
+}  // namespace touchstone::lab
