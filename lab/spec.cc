@@ -132,13 +132,15 @@ std::string Case::Name() const {
   return text;
 }
 
-std::vector<Case> CasesOf(const OpSpec& op) {
+std::vector<Case> CasesOf(const OpSpec& op, Suite suite) {
   std::vector<Case> all;
   for (const Dtype recipe : op.recipes) {
     for (const CaseRow& row : op.cases) {
+      if (row.suite == Suite::kFull && suite != Suite::kFull) continue;
       Case c{&op, recipe, row.input_class, op.sizes, op.attributes, 1};
       for (const auto& [letter, size] : row.sizes) c.sizes.at(letter) = size;
       for (const auto& [name, value] : row.attributes) c.attributes.at(name) = value;
+      c.hashed = row.hashed;
       if (op.derive) op.derive(&c.sizes);
       all.push_back(std::move(c));
     }

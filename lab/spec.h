@@ -60,6 +60,7 @@ struct Case {
   Sizes sizes;
   Attributes attributes;  // of the op, all of them
   uint64_t seed = 1;
+  bool hashed = false;  // its frozen tensors are too large to commit: their hashes alone are frozen
 
   int64_t size(char letter) const { return sizes.at(letter); }
   double attribute(const std::string& name) const { return attributes.at(name); }
@@ -70,11 +71,16 @@ struct Case {
   std::string Name() const;
 };
 
+// The cases that run where nobody asks for more, and those that also run for `--suite full`.
+enum class Suite { kDefault, kFull };
+
 // A line of the op's case list. It stands for one case in each recipe of the op.
 struct CaseRow {
   std::string input_class;
   Sizes sizes;                 // of the letters that differ from OpSpec::sizes
   Attributes attributes = {};  // those that differ from OpSpec::attributes
+  Suite suite = Suite::kDefault;
+  bool hashed = false;  // golden files hold the hashes of its tensors, not the tensors
 };
 
 // An example small enough to redo by hand; part of the documentation and always run.
@@ -118,6 +124,12 @@ struct OpSpec {
   std::function<bool(const Case&, const Argument&, uint32_t tensor, Tensor*)> fill = {};
   // Calls an implementation. Inputs and outputs lie in `tensors`, outputs have their shapes.
   std::function<void(const Case&, const Implementation&, Tensors* tensors, int threads)> run = {};
+  // The letter whose index numbers rows that do not depend on each other: a kernel gives a row the
+  // same bits in any batch, order and company. 0: there is none.
+  char rows = 0;
+  // Class `real`: which activation (its path in a trace) or weight of the trained model
+  // each argument is.
+  std::map<std::string, std::string> recorded = {};
   // Inner rounding places of the op or chain (at most four are tried one by one).
   std::vector<exact::RoundingPlace> places = {};
   // A chain is its steps; then `run` stays empty.
@@ -137,8 +149,8 @@ struct OpSpec {
 const std::vector<const OpSpec*>& AllOps();
 const OpSpec* FindOp(const std::string& name);  // nullptr: no such op
 
-// Every case of an op: each row in each recipe.
-std::vector<Case> CasesOf(const OpSpec& op);
+// Every case of an op's suite: each row in each recipe. kFull holds those of kDefault too.
+std::vector<Case> CasesOf(const OpSpec& op, Suite suite = Suite::kDefault);
 // Rebuilds a case from the name that Case::Name gave; throws UsageError with what was expected.
 Case CaseFromName(const OpSpec& op, const std::string& name);
 

@@ -245,6 +245,12 @@ std::string Word(Verdict verdict) {
       return "WITHIN BOUND";
     case Verdict::kFailed:
       return "FAILED";
+    case Verdict::kUnderpowered:
+      return "UNDERPOWERED";
+    case Verdict::kCrashed:
+      return "CRASHED";
+    case Verdict::kTimedOut:
+      return "TIMED OUT";
     case Verdict::kNotRun:
       return "NOT RUN";
   }

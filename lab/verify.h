@@ -16,7 +16,15 @@
 
 namespace touchstone::lab {
 
-enum class Verdict { kBitExact, kWithinBound, kFailed, kNotRun };
+enum class Verdict {
+  kBitExact,
+  kWithinBound,
+  kFailed,
+  kUnderpowered,
+  kCrashed,
+  kTimedOut,
+  kNotRun,
+};
 std::string Word(Verdict verdict);  // "BIT-EXACT", ...
 
 struct VerifyOptions {
