@@ -13,6 +13,7 @@
 #include "lab/chain.h"
 #include "lab/errors.h"
 #include "lab/input_class.h"
+#include "lab/kernel/call_attributes.h"
 #include "reference/formats/contract_version.h"
 
 namespace touchstone::lab {
@@ -98,7 +99,7 @@ class CaseReader {
     ExpectText(group, "recipe", std::string(Name(c.recipe)));
     ExpectText(group, "input_class", c.input_class);
     ExpectNumber(group, "seed", static_cast<double>(c.seed));
-    for (const auto& [name, value] : c.attributes) ExpectNumber(group, name, value);
+    for (const auto& [name, value] : CallAttributes(c)) ExpectNumber(group, name, value);
     return c;
   }
 
@@ -222,7 +223,7 @@ void WriteCases(const std::string& path, const std::vector<FileCase>& cases) {
     writer.WriteText(group, "recipe", std::string(Name(c.recipe)));
     writer.WriteText(group, "input_class", c.input_class);
     writer.WriteNumber(group, "seed", static_cast<double>(c.seed));
-    for (const auto& [name, value] : c.attributes) writer.WriteNumber(group, name, value);
+    for (const auto& [name, value] : CallAttributes(c)) writer.WriteNumber(group, name, value);
     writer.WriteText(group, "digest", DigestOf(c, written.inputs));
   }
   writer.Close();

@@ -4,8 +4,8 @@
 //   <op>/<case>/<tensor>   one dataset a tensor: in a file of inputs those before the run, in a file
 //                          of outputs those after it; the case has its three parts,
 //                          rmsnorm/bf16/normal/C80_T3/x
-//   group attributes       of a case: op, recipe, input_class, seed, one f64 for each attribute of
-//                          the op, and `digest`
+//   group attributes       of a case: op, recipe, input_class, seed, `digest`, and one f64 for each
+//                          attribute of the op and each size that no shape shows
 //   /                      format, contract (the version of the numerics contract)
 //
 // The digest is the SHA-256, in lower-case hexadecimal, of these bytes:
