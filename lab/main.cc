@@ -88,6 +88,8 @@ int Main(int count, char** words) {
   lab::AddTraceCommand(&app, &run);
   lab::AddDiffCommand(&app, &run);
   lab::AddAgreeCommand(&app, &run);
+  lab::AddCasesCommand(&app, &run);
+  lab::AddNewCommand(&app, &run);
 
   CLI::App* doctor = app.add_subcommand("doctor", "Describes this machine and what works here");
 
