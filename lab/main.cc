@@ -111,11 +111,10 @@ int Main(int count, char** words) {
     throw lab::UsageError("--case needs exactly one op before it");
   }
   if (run) return run();
-  if (verify->parsed() && !kernel.kernel.empty()) {
+  if (verify->parsed() && lab::JudgesKernel(kernel)) {
     return lab::VerifyKernelCommand(kernel, contract, options, files);
   }
   if (verify->parsed()) {
-    lab::RequireKernel(kernel);
     if (contract == "profile") throw lab::UsageError("--contract profile needs --kernel");
     return lab::VerifyCommand(options, files);
   }
