@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <thread>
+#include <utility>
 
 #include "tests/strangers/linear_call.h"
 
@@ -87,6 +88,19 @@ int HalfSums(const touchstone_call* call) {
   return 0;
 }
 
+// Subnormal operands are read as zeros and subnormal results become zeros, as processors with
+// avx512_bf16 do in their bf16 products whatever the program asks for.
+float Flushed(float x) { return std::fpclassify(x) == FP_SUBNORMAL ? std::copysign(0.0f, x) : x; }
+
+int FlushedSubnormals(const touchstone_call* call) {
+  LinearCall linear(*call);
+  Multiply(&linear, linear.C, [](float sum, float x, float weight) {
+    return Flushed(std::fma(Flushed(x), Flushed(weight), sum));
+  });
+  linear.Store(*call);
+  return 0;
+}
+
 // Two threads each add their half of the channels to the same outputs, as a split-k kernel without
 // atomic additions does: a sum is read, and written when the other thread may have read it too.
 int RacingThreads(const touchstone_call* call) {
@@ -127,5 +141,6 @@ STRANGERS_KERNEL(truncated_operands, TruncatedOperands);
 STRANGERS_KERNEL(transposed_tile, TransposedTile);
 STRANGERS_KERNEL(dropped_channels, DroppedChannels);
 STRANGERS_KERNEL(dropped_columns, DroppedColumns);
+STRANGERS_KERNEL(flushed_subnormals, FlushedSubnormals);
 STRANGERS_KERNEL(half_sums, HalfSums);
 STRANGERS_KERNEL(racing_threads, RacingThreads);
