@@ -62,6 +62,12 @@ static int after(const touchstone_call* call) {
 }
 KERNEL(after);
 
+static int after_once(const touchstone_call* call) {
+  static int calls;
+  return calls++ == 0 ? after(call) : RmsNorm(call);
+}
+KERNEL(after_once);
+
 static int before(const touchstone_call* call) {
   RmsNorm(call);
   memset((char*)call->outputs[0].data - 12, 1, 4);
