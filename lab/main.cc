@@ -14,8 +14,8 @@
 #include "lab/command_line.h"
 #include "lab/commands.h"
 #include "lab/errors.h"
-#include "lab/kernel/kernel.h"
 #include "lab/kernel/kernel_command.h"
+#include "lab/kernel/plugin_kernel.h"
 #include "reference/checkpoint/bad_checkpoint.h"
 #include "reference/formats/require.h"
 
@@ -141,6 +141,8 @@ int main(int count, char** words) {
     // A report that was cut short is no report.
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
     throw std::runtime_error("standard output could not be written to its end");
+  } catch (const lab::KernelCrashed& error) {
+    return End(lab::kCrashed, error);
   } catch (const lab::UsageError& error) {
     return End(lab::kUsage, error);
   } catch (const golden::BadFile& error) {
