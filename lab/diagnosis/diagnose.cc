@@ -1,4 +1,5 @@
-#include <fmt/format.h>
+#include <cmath>
+#include <set>
 
 #include "lab/diagnosis/causes.h"
 #include "lab/diagnosis/pattern.h"
@@ -21,6 +22,19 @@ void AddCauses(const Suspect& suspect, const std::vector<Cause>& causes,
   }
 }
 
+// Whether equal bits would show anything: signs of zeros and one lonely value agree by chance.
+bool Telling(const Suspect& suspect) {
+  std::set<double> values;
+  for (const auto& [name, wrong] : suspect.wrong) {
+    const Tensor& got = suspect.got.at(name);
+    for (const int64_t i : wrong) {
+      if (got.dtype == Dtype::kI64) return true;
+      if (std::isfinite(got.Real(i)) && got.Real(i) != 0.0) values.insert(got.Real(i));
+    }
+  }
+  return suspect.outside || values.size() >= 3;
+}
+
 }  // namespace
 
 Diagnosis Diagnose(const Sample& sample, const Tensors& right) {
@@ -28,7 +42,7 @@ Diagnosis Diagnose(const Sample& sample, const Tensors& right) {
   Diagnosis diagnosis{UlpHistogram(suspect), PatternOf(suspect), {}};
   AddCauses(suspect, CausesInOutputs(), &diagnosis.causes);
   // What outputs show needs no second explanation.
-  if (diagnosis.causes.empty() && WorkOf(sample.c) <= kMostWork) {
+  if (diagnosis.causes.empty() && Telling(suspect) && WorkOf(sample.c) <= kMostWork) {
     AddCauses(suspect, CausesByRecomputing(), &diagnosis.causes);
   }
   return diagnosis;

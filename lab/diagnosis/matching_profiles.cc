@@ -50,11 +50,17 @@ std::vector<Profile> Arithmetics() {
           {.reciprocal_division = true, .root_rounded_once = true}};
 }
 
-std::vector<Profile> Candidates(const OpSpec& op, bool storage_rounds) {
+// A block that holds the longest sum is the one chain that another profile names.
+bool IsOneChain(const Profile& profile, int64_t longest) {
+  return profile.order == exact::Order::kBlocked && profile.lanes == 1 && profile.width >= longest;
+}
+
+std::vector<Profile> Candidates(const OpSpec& op, bool storage_rounds, int64_t longest) {
   const std::vector<PlaceSet> left_out = PlacesLeftOut(op, storage_rounds);
   const bool many_places = left_out.size() > 4;
   std::vector<Profile> all;
   for (const Profile& base : exact::ProfilePanel()) {
+    if (IsOneChain(base, longest)) continue;
     for (const PlaceSet& places : left_out) {
       for (const Profile& arithmetic : Arithmetics()) {
         const bool plain = exact::ProfileWords(arithmetic).empty();
@@ -106,16 +112,18 @@ bool Explains(const Profile& profile, const Sample& sample) {
 std::vector<std::string> MatchingProfiles(const std::vector<Sample>& samples) {
   std::vector<std::pair<double, const Sample*>> by_work;
   bool storage_rounds = false;
+  int64_t longest = 0;
   for (const Sample& sample : samples) {
     const double work = WorkOf(sample.c);
     if (work > 0.0) by_work.emplace_back(work, &sample);
     storage_rounds |= sample.c.recipe != Dtype::kF32;
+    for (const auto& [letter, size] : sample.c.sizes) longest = std::max(longest, size);
   }
   if (by_work.empty()) return {};
   std::stable_sort(by_work.begin(), by_work.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
 
-  std::vector<Profile> left = Candidates(*by_work.front().second->c.op, storage_rounds);
+  std::vector<Profile> left = Candidates(*by_work.front().second->c.op, storage_rounds, longest);
   double spent = 0.0;
   for (const auto& [work, sample] : by_work) {
     spent += work * static_cast<double>(left.size());

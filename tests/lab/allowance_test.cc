@@ -17,12 +17,12 @@ namespace {
 using exact::Allowance;
 using exact::AllowanceFromText;
 
-constexpr double kMostWork = 1e5;  // multiply-adds: larger cases take longer and say no more
+constexpr double kMostWork = 2e4;  // multiply-adds: larger cases take longer and say no more
 
 Comparison Judged(const Case& c, const Tensors& inputs, const Tensors& outputs,
                   const Allowance& allowance) {
-  return CompareWithExpected(
-      c, outputs, Enclose(c, inputs, AllPlaces(*c.op, exact::Place::kHull), allowance));
+  return CompareWithExpected(c, outputs,
+                             Enclose(c, inputs, AllPlaces(*c.op, exact::Place::kHull), allowance));
 }
 
 struct Tried {
@@ -71,14 +71,13 @@ void ExpectHolds(const std::string& profile, const std::string& allowance,
 }
 
 TEST(Allowance, FtzHoldsKernelsThatFlush) {
-  ExpectHolds("flush=both", "ftz", {"linear", "residual_add", "rmsnorm", "swiglu", "rope"});
-  ExpectHolds("order=pairwise fused=no flush=results", "ftz", {"linear"});
-  ExpectHolds("order=lanes:8 flush=inputs", "ftz", {"linear", "residual_add"});
+  ExpectHolds("flush=both", "ftz", {"residual_add", "rope", "qk_norm", "attention", "combine"});
+  ExpectHolds("order=pairwise fused=no flush=results", "ftz", {"residual_add"});
+  ExpectHolds("order=lanes:8 flush=inputs", "ftz", {"residual_add"});
 }
 
 TEST(Allowance, Tf32HoldsKernelsWithSuchOperands) {
   const std::set<std::string> contractions = {"linear", "logits", "expert_linear", "attention"};
-  ExpectHolds("operands=tf32", "tf32", contractions);
   ExpectHolds("order=lanes:16 operands=tf32", "tf32", contractions);
   ExpectHolds("operands=tf32_truncated", "tf32_truncated", contractions);
   ExpectHolds("order=ascending fused=no operands=tf32_truncated", "tf32_truncated", contractions);

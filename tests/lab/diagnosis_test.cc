@@ -40,8 +40,7 @@ Trial UnderProfile(const std::string& op_name, const std::string& case_name,
 
 // Outputs of the reference, or of a profile, on inputs or with attributes that the fault changes.
 void GotFrom(const Case& c, const Tensors& inputs, Trial* trial) {
-  trial->sample.got =
-      ProfileOutputs(c, inputs, exact::ProfileFromText("order=lanes:4 fused=no"));
+  trial->sample.got = ProfileOutputs(c, inputs, exact::ProfileFromText("order=lanes:4 fused=no"));
 }
 
 std::string Joined(const std::vector<std::string>& lines) {
@@ -99,9 +98,13 @@ TEST(Diagnosis, HistogramCountsStepsOfTheFormat) {
   for (const UlpBin& bin : Diagnose(trial.sample, trial.right).histogram) {
     bins[bin.label] = bin.elements;
   }
-  const std::map<std::string, int64_t> wanted = {
-      {"0", 234}, {"1", 1}, {"2", 1}, {"3-4", 1}, {"5-8", 1}, {"other sign", 1},
-      {"NaN or infinite on one side", 1}};
+  const std::map<std::string, int64_t> wanted = {{"0", 234},
+                                                 {"1", 1},
+                                                 {"2", 1},
+                                                 {"3-4", 1},
+                                                 {"5-8", 1},
+                                                 {"other sign", 1},
+                                                 {"NaN or infinite on one side", 1}};
   EXPECT_EQ(bins, wanted);
   EXPECT_EQ(UlpDistance(1.0, 1.0 + 0x1p-7, Dtype::kBf16), 1);
   EXPECT_EQ(UlpDistance(1.0, 1.0 + 0x1p-7, Dtype::kF32), 1 << 16);
@@ -251,18 +254,24 @@ TEST(Diagnosis, CausesFoundByComputingAgain) {
 }
 
 TEST(Diagnosis, UnsoundArithmeticIsNamed) {
-  EXPECT_SAYS(CausesOf(UnderProfile("linear", "f32/subnormals/C80_F7_T3",
-                                    "order=lanes:4 fused=no flush=both")),
-              "--allow ftz");
+  EXPECT_SAYS(CausesOf(UnderProfile("residual_add", "f32/subnormals/C80_T3", "flush=both")),
+              "flushed to zero");
+  Trial tiny = TrialOf("linear", "f32/subnormals/C80_F7_T3");
+  FillByClass("normal", 1, 5, 7, &tiny.sample.inputs.at("x"));
+  tiny.right = tiny.sample.inputs;
+  lab::Run(tiny.sample.c, &tiny.right, 1);
+  tiny.sample.got = ProfileOutputs(tiny.sample.c, tiny.sample.inputs,
+                                   exact::ProfileFromText("order=lanes:4 fused=no flush=results"));
+  EXPECT_SAYS(CausesOf(tiny), "flushed to zero");
   EXPECT_SAYS(CausesOf(UnderProfile("linear", "f32/normal/C80_F7_T3",
                                     "order=lanes:4 fused=no operands=tf32")),
               "--allow tf32)");
   EXPECT_SAYS(
       CausesOf(UnderProfile("linear", "f32/normal/C80_F7_T3", "order=pairwise partial=bf16")),
       "equal bits with order=pairwise partial=bf16");
-  EXPECT_SAYS(CausesOf(UnderProfile("linear", "f32/normal/C1030_F7_T2",
-                                    "order=descending partial=bf16")),
-              "partial sums in bf16");
+  EXPECT_SAYS(
+      CausesOf(UnderProfile("linear", "f32/normal/C1030_F7_T2", "order=descending partial=bf16")),
+      "partial sums in bf16");
   EXPECT_SAYS(CausesOf(UnderProfile("rmsnorm", "bf16/normal/C80_T3", "without=norm_unit")),
               "the rounding place norm_unit is left out");
 }
@@ -275,9 +284,9 @@ std::vector<Sample> SamplesOf(const std::string& op, const std::vector<std::stri
 }
 
 const std::vector<std::string> kLinearCases = {
-    "f32/integers/C80_F7_T3",  "f32/normal/C80_F7_T3",    "f32/normal/C513_F7_T3",
-    "f32/normal/C1030_F7_T2",  "f32/normal/C705_F7_T1",   "bf16/normal/C80_F7_T3",
-    "bf16/wide/C80_F7_T3",     "f32/normal/C0_F7_T3"};
+    "f32/integers/C80_F7_T3", "f32/normal/C80_F7_T3",  "f32/normal/C513_F7_T3",
+    "f32/normal/C1030_F7_T2", "f32/normal/C705_F7_T1", "bf16/normal/C80_F7_T3",
+    "bf16/wide/C80_F7_T3",    "f32/normal/C0_F7_T3",   "f32/normal/C600_F7_T1"};
 
 TEST(MatchingProfiles, FindsTheOneThatAKernelHas) {
   for (const char* text :
@@ -292,8 +301,9 @@ TEST(MatchingProfiles, FindsTheOneThatAKernelHas) {
 }
 
 TEST(MatchingProfiles, NamesFunctionsPlacesAndDivisions) {
-  const std::vector<std::string> cases = {"f32/normal/C80_T3", "f32/normal/C515_T2",
-                                          "bf16/normal/C515_T2", "bf16/normal/C80_T3"};
+  // Many rows: the order of a sum seldom reaches the last bit of a row's one reciprocal root.
+  const std::vector<std::string> cases = {"f32/normal/C80_T3", "f32/normal/C80_T100",
+                                          "bf16/normal/C80_T100"};
   const auto norm = [&](const std::string& text) {
     return MatchingProfiles(SamplesOf("rmsnorm", cases, text));
   };
@@ -317,12 +327,14 @@ TEST(MatchingProfiles, OneOtherBitEndsThem) {
 }
 
 TEST(MatchingProfiles, SmallCasesLeaveSeveral) {
-  const auto names = MatchingProfiles(
-      SamplesOf("linear", {"f32/normal/C80_F7_T3"}, "order=blocked:320 last=half"));
-  EXPECT_GT(names.size(), 1u);
-  EXPECT_TRUE(std::find(names.begin(), names.end(), "order=ascending") != names.end() ||
-              std::find(names.begin(), names.end(), "contract") != names.end())
-      << Joined(names);
+  const auto names = [](const std::string& one_case) {
+    return MatchingProfiles(SamplesOf("linear", {one_case}, "order=blocked:320 last=even"));
+  };
+  // Three blocks of at most 240. A slice of the contract holds 80.
+  EXPECT_EQ(
+      Joined(names("f32/normal/C705_F7_T3")),
+      "order=blocked:256 last=even\norder=blocked:288 last=even\norder=blocked:320 last=even\n");
+  EXPECT_EQ(Joined(names("f32/normal/C80_F7_T3")), "contract\n");
 }
 
 }  // namespace
