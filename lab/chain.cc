@@ -85,6 +85,13 @@ Values<Real> InputsOf(const Case& c, const Tensors& tensors) {
 template <typename Real>
 Operands<Real> OperandsOf(const Case& c, const Values<Real>& values,
                           const std::map<std::string, std::string>* tensor_of) {
+  const auto read = [](Real x) {
+    if constexpr (std::is_same_v<Real, Enclosure>) {
+      return exact::MayBeFlushed(std::move(x));
+    } else {
+      return x;
+    }
+  };
   Operands<Real> in;
   in.attributes = c.attributes;
   in.sizes = c.sizes;
@@ -96,7 +103,7 @@ Operands<Real> OperandsOf(const Case& c, const Values<Real>& values,
     if (argument.stored == Stored::kI64) {
       in.integers[argument.name] = values.integers.at(name);
     } else {
-      in.reals[argument.name] = Reshaped(values.reals.at(name), ShapeOf(c, argument));
+      in.reals[argument.name] = read(Reshaped(values.reals.at(name), ShapeOf(c, argument)));
     }
   }
   return in;
@@ -208,13 +215,16 @@ Places AllPlaces(const OpSpec& op, Place place) {
   return places;
 }
 
-Expected Enclose(const Case& c, const Tensors& tensors, const Places& places) {
+Expected Enclose(const Case& c, const Tensors& tensors, const Places& places,
+                 const exact::Allowance& allowance) {
+  const exact::Allowing allowing(allowance);
   Expected expected;
   Values<Enclosure> values = InputsOf<Enclosure>(c, tensors);
   if (!c.op->is_chain()) {
     Operands<Enclosure> in = OperandsOf(c, values, nullptr);
     in.places = places;
     exact::FindSecondReference(c.op->name).enclose(in, &expected.results);
+    for (auto& [name, y] : expected.results.reals) y = exact::MayBeFlushed(std::move(y));
     return expected;
   }
   for (const StepCase& next : StepsOf(c)) {
@@ -237,6 +247,7 @@ Expected Enclose(const Case& c, const Tensors& tensors, const Places& places) {
         continue;
       }
       Enclosure& real = out.reals.at(argument.name);
+      real = exact::MayBeFlushed(std::move(real));
       expected.results.reals[name] = real;
       // What the next step reads: stored in binary32 at least, and rounded where there is a place.
       const Dtype stored = DtypeOf(next.c, argument);
@@ -259,7 +270,7 @@ exact::Results<FloatMatrix> Evaluate(const Case& c, const Tensors& tensors, cons
   if (!c.op->is_chain()) {
     Operands<FloatMatrix> in = OperandsOf(c, values, nullptr);
     if (!round_output) in.output = Dtype::kF32;
-    exact::FindSecondReference(c.op->name).evaluate(profile, in, &results);
+    exact::Evaluate(c.op->name, profile, std::move(in), &results);
     return results;
   }
   for (const StepCase& next : StepsOf(c)) {
@@ -276,7 +287,7 @@ exact::Results<FloatMatrix> Evaluate(const Case& c, const Tensors& tensors, cons
     }
     in.output = rounds ? next.c.recipe : Dtype::kF32;
     Results<FloatMatrix> out;
-    exact::FindSecondReference(next.c.op->name).evaluate(profile, in, &out);
+    exact::Evaluate(next.c.op->name, profile, std::move(in), &out);
     for (const Argument& argument : next.c.op->arguments) {
       if (!IsOutput(argument)) continue;
       const std::string& name = next.step->tensors.at(argument.name);
@@ -291,7 +302,7 @@ exact::Results<FloatMatrix> Evaluate(const Case& c, const Tensors& tensors, cons
         // A kernel that goes on with the unrounded value still stores the rounded one.
         if (!rounds && round_output) {
           const Dtype stored = DtypeOf(next.c, argument);
-          real = real.unaryExpr([stored](float x) { return Profile::Output(x, stored); });
+          real = real.unaryExpr([&](float x) { return profile.Output(x, stored); });
         }
         results.reals[name] = std::move(real);
       }

@@ -37,14 +37,15 @@ std::vector<StepCase> StepsOf(const Case& chain);
 void Run(const Case& c, Tensors* tensors, int threads);
 void Run(const Case& c, const Implementation& implementation, Tensors* tensors, int threads);
 
-// What the second reference says of every output of a case.
+// What the second reference says of every output of a case; the bound may be widened.
 struct Expected {
   exact::Results<exact::Enclosure> results;
   // Chains: tokens whose choice of an expert is not decided. Nothing is said of their rows.
   std::set<int64_t> open_tokens;
 };
 using Places = std::map<exact::RoundingPlace, exact::Place>;
-Expected Enclose(const Case& c, const Tensors& tensors, const Places& places);
+Expected Enclose(const Case& c, const Tensors& tensors, const Places& places,
+                 const exact::Allowance& allowance = {});
 
 // Every inner place of the case's op or chain in the same way.
 Places AllPlaces(const OpSpec& op, exact::Place place);

@@ -14,8 +14,8 @@
 #include "lab/command_line.h"
 #include "lab/commands.h"
 #include "lab/errors.h"
-#include "lab/kernel/kernel.h"
 #include "lab/kernel/kernel_command.h"
+#include "lab/kernel/plugin_kernel.h"
 #include "reference/checkpoint/bad_checkpoint.h"
 #include "reference/formats/require.h"
 
@@ -111,11 +111,10 @@ int Main(int count, char** words) {
     throw lab::UsageError("--case needs exactly one op before it");
   }
   if (run) return run();
-  if (verify->parsed() && !kernel.kernel.empty()) {
+  if (verify->parsed() && lab::JudgesKernel(kernel)) {
     return lab::VerifyKernelCommand(kernel, contract, options, files);
   }
   if (verify->parsed()) {
-    lab::RequireKernel(kernel);
     if (contract == "profile") throw lab::UsageError("--contract profile needs --kernel");
     return lab::VerifyCommand(options, files);
   }
@@ -142,6 +141,8 @@ int main(int count, char** words) {
     // A report that was cut short is no report.
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
     throw std::runtime_error("standard output could not be written to its end");
+  } catch (const lab::KernelCrashed& error) {
+    return End(lab::kCrashed, error);
   } catch (const lab::UsageError& error) {
     return End(lab::kUsage, error);
   } catch (const golden::BadFile& error) {

@@ -102,9 +102,9 @@ void GuardedArena::Finish() {
   if (needed > file_bytes_) {
     if (ftruncate(fd_, static_cast<off_t>(needed)) != 0) Fail("ftruncate");
     file_bytes_ = needed;
-  } else if (file_bytes_ > kKeptBytes && needed < file_bytes_ / 4) {
-    Release(needed);
   }
+  if (touched_bytes_ > kKeptBytes && needed < touched_bytes_ / 4) Release(needed);
+  touched_bytes_ = std::max(touched_bytes_, needed);
   if (blocks_ == filled_) return;
   for (const Block& block : blocks_) {
     const size_t end = block.offset + block.bytes;
@@ -120,6 +120,7 @@ void GuardedArena::Release(size_t from) {
                 static_cast<off_t>(file_bytes_ - from)) != 0) {
     Fail("fallocate");
   }
+  touched_bytes_ = 0;
 }
 
 std::vector<std::string> GuardedArena::Breaches() {

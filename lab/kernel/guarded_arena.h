@@ -3,8 +3,8 @@
 // A run's blocks lie in the order in which they are added, from the arena's beginning on: the same
 // sizes get the same addresses in the next run, so that a kernel which remembers what it read at an
 // address is given other data there. Directly before and after each block lie guard bands of at
-// least 4096 bytes, all bits set: NaN in f32 and bf16, -1 in i64, so that what is read there is seen
-// in the result. What is written there is found by the check, unless it is the same bits.
+// least 4096 bytes, all bits set: NaN in f32 and bf16, -1 in i64, so that what is read there is
+// seen in the result. What is written there is found by the check, unless it is the same bits.
 //
 // All of this is done by the lab, through its own mapping.
 #pragma once
@@ -33,6 +33,8 @@ class GuardedArena {
   // Makes the memory, and fills the guard bands where they may not be whole.
   void Finish();
 
+  // What the run's blocks and bands take, from the arena's beginning on.
+  size_t bytes() const { return End(); }
   size_t offset(size_t block) const { return blocks_[block].offset; }
   std::byte* data(size_t block) const { return base_ + blocks_[block].offset; }
 
@@ -50,7 +52,7 @@ class GuardedArena {
 
   int fd_ = -1;
   std::byte* base_ = nullptr;
-  size_t file_bytes_ = 0;
+  size_t file_bytes_ = 0, touched_bytes_ = 0;
   std::vector<Block> blocks_, filled_;  // filled_: the layout whose bands are whole
 };
 

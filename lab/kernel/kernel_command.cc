@@ -8,9 +8,12 @@
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 
 #include "golden/pending_file.h"
 #include "lab/errors.h"
+#include "lab/files/case_file.h"
+#include "lab/files/recorded_kernel.h"
 #include "lab/kernel/kernel_verify.h"
 #include "lab/kernel/plugin_kernel.h"
 #include "lab/output_file.h"
@@ -60,11 +63,13 @@ std::string ShellWord(const std::string& word) {
 // What repeats the run, up to the case.
 std::string CommandOf(const KernelFlags& flags, const std::string& contract,
                       const VerifyOptions& options) {
-  std::string command = fmt::format("./touchstone verify {} --kernel {}", options.ops.front(),
-                                    ShellWord(flags.kernel));
+  std::string command = fmt::format("./touchstone verify {}", options.ops.front());
   const auto add = [&](const char* flag, const std::string& value) {
     if (!value.empty()) command += fmt::format(" {} {}", flag, ShellWord(value));
   };
+  add("--kernel", flags.kernel);
+  add("--inputs", flags.inputs);
+  add("--outputs", flags.outputs);
   if (flags.profile.empty()) add("--contract", contract == "bounded" ? "" : contract);
   add("--profile", flags.profile);
   add("--allow", flags.allow);
@@ -119,25 +124,38 @@ KernelReport WithoutRun(const std::string& kernel, const OpSpec& op, const Kerne
   return report;
 }
 
-KernelReport Judged(const std::string& library, const OpSpec& op, const KernelLimits& limits,
-                    const KernelOptions& options) {
+KernelReport Judged(const KernelFlags& flags, const OpSpec& op, KernelOptions options) {
+  KernelLimits limits;
+  if (flags.time_limit > 0.0) limits.seconds = flags.time_limit;
+  if (const int64_t bytes = BytesFrom(flags.memory_limit); bytes > 0) limits.memory_bytes = bytes;
   const ProgressLine progress;
   KernelEvents events;
   events.progress = [&](int64_t done, int64_t all, const std::string& what) {
     progress.Show(fmt::format("{} of {}: {}", done, all, what));
   };
   try {
-    PluginKernel kernel(library, op, limits);
+    std::unique_ptr<Kernel> kernel;
+    if (flags.kernel.empty()) {
+      options.given = ReadCases(flags.inputs);
+      std::erase_if(options.given, [&](const FileCase& one) { return one.c.op != &op; });
+      if (options.given.empty()) {
+        throw UsageError(
+            fmt::format("{}: it has no case of {}", TerminalText(flags.inputs), op.name));
+      }
+      kernel = std::make_unique<RecordedKernel>(flags.outputs, op, options.given);
+    } else {
+      kernel = std::make_unique<PluginKernel>(flags.kernel, op, limits);
+    }
     std::signal(SIGINT, NoteInterrupt);
-    KernelReport report = JudgeKernel(op, &kernel, options, events);
+    KernelReport report = JudgeKernel(op, kernel.get(), options, events);
     progress.Clear();
     return report;
   } catch (const KernelCrashed& crash) {
-    return WithoutRun(library, op, options,
-                      crash.state == RunState::kTimedOut ? Verdict::kTimedOut : Verdict::kCrashed,
-                      crash.what());
+    return WithoutRun(
+        flags.kernel, op, options,
+        crash.state == RunState::kTimedOut ? Verdict::kTimedOut : Verdict::kCrashed, crash.what());
   } catch (const KernelUnavailable& missing) {
-    return WithoutRun(library, op, options, Verdict::kNotRun, missing.what());
+    return WithoutRun(flags.kernel, op, options, Verdict::kNotRun, missing.what());
   }
 }
 
@@ -147,6 +165,11 @@ void AddKernelFlags(CLI::App* verify, KernelFlags* flags) {
   const std::string group = "A kernel of yours";
   verify->add_option("--kernel", flags->kernel, "a shared library: ./mine.so, ./mine.so:symbol")
       ->group(group);
+  verify
+      ->add_option("--inputs", flags->inputs,
+                   "cases that a kernel ran somewhere else (`cases` writes them)")
+      ->group(group);
+  verify->add_option("--outputs", flags->outputs, "what it computed from them")->group(group);
   verify
       ->add_option("--profile", flags->profile,
                    "hold it to the bits of a numerics profile: a name, or its choices")
@@ -165,35 +188,46 @@ void AddKernelFlags(CLI::App* verify, KernelFlags* flags) {
       ->group(group);
 }
 
-void RequireKernel(const KernelFlags& flags) {
-  const auto refuse = [](const std::string& flag) {
-    throw UsageError(fmt::format("{} is about a kernel of yours: give --kernel too", flag));
+bool JudgesKernel(const KernelFlags& flags) {
+  const bool library = !flags.kernel.empty();
+  const bool recorded = !flags.inputs.empty() || !flags.outputs.empty();
+  const auto refuse = [](bool given, const std::string& flag, const std::string& why) {
+    if (given) throw UsageError(fmt::format("{} {}", flag, why));
   };
-  if (!flags.profile.empty()) refuse("--profile");
-  if (!flags.allow.empty()) refuse("--allow");
-  if (!flags.recipe.empty()) refuse("--recipe");
-  if (!flags.memory_limit.empty()) refuse("--memory-limit");
-  if (flags.time_limit > 0.0) refuse("--time-limit");
-  if (flags.no_invariance) refuse("--no-invariance");
+  refuse(library && recorded, "--kernel", "runs a kernel, --inputs and --outputs judge what ran");
+  refuse(recorded && flags.inputs.empty(), "--outputs", "needs --inputs: the cases that were run");
+  refuse(recorded && flags.outputs.empty(), "--inputs", "needs --outputs: what the kernel wrote");
+  if (!library) {
+    const std::string why = "is about a kernel that is run here: give --kernel too";
+    refuse(!flags.memory_limit.empty(), "--memory-limit", why);
+    refuse(flags.time_limit > 0.0, "--time-limit", why);
+    refuse(flags.no_invariance, "--no-invariance", why);
+  }
+  if (!library && !recorded) {
+    const std::string why = "is about a kernel of yours: give --kernel too";
+    refuse(!flags.profile.empty(), "--profile", why);
+    refuse(!flags.allow.empty(), "--allow", why);
+    refuse(!flags.recipe.empty(), "--recipe", why);
+  }
+  return library || recorded;
 }
 
 int VerifyKernelCommand(const KernelFlags& flags, const std::string& contract,
                         const VerifyOptions& options, const ReportFiles& files) {
   if (options.ops.size() != 1) {
-    throw UsageError("--kernel needs exactly one op before it: the one that the kernel computes");
+    throw UsageError("a kernel is judged with exactly one op: verify OP, the one that it computes");
   }
   const OpSpec* op = FindOp(options.ops.front());
   if (op == nullptr) {
     throw UsageError(fmt::format("no op or chain '{}' (`list` names them)", options.ops.front()));
   }
-  if (!files.json.empty()) RequireOutput("--json", files.json, {flags.kernel});
-  if (!files.junit.empty()) RequireOutput("--junit", files.junit, {flags.kernel});
-  const KernelOptions judged = OptionsOf(flags, contract, options);
-
-  KernelLimits limits;
-  if (flags.time_limit > 0.0) limits.seconds = flags.time_limit;
-  if (const int64_t bytes = BytesFrom(flags.memory_limit); bytes > 0) limits.memory_bytes = bytes;
-  const KernelReport report = Judged(flags.kernel, *op, limits, judged);
+  std::vector<std::string> read;
+  for (const std::string& file : {flags.kernel, flags.inputs, flags.outputs}) {
+    if (!file.empty()) read.push_back(file);
+  }
+  if (!files.json.empty()) RequireOutput("--json", files.json, read);
+  if (!files.junit.empty()) RequireOutput("--junit", files.junit, read);
+  const KernelReport report = Judged(flags, *op, OptionsOf(flags, contract, options));
   const std::string text = KernelText(report, StyleOfTerminal(files.quiet));
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);

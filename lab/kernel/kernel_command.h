@@ -1,4 +1,5 @@
-// `touchstone verify OP --kernel ./mine.so`: the flags of a kernel's run, and the run.
+// `touchstone verify OP --kernel ./mine.so`, or `--inputs in.h5 --outputs out.h5` of a kernel that ran
+// somewhere else: the flags of a kernel's run, and the run.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -11,6 +12,7 @@ namespace touchstone::lab {
 
 struct KernelFlags {
   std::string kernel;   // PATH or PATH:SYMBOL
+  std::string inputs, outputs;  // files of cases (lab/files), in place of a kernel
   std::string profile;  // a name, or choices as text; empty: another contract
   std::string allow;    // what widens the bound, separated by commas
   std::string recipe;
@@ -21,11 +23,12 @@ struct KernelFlags {
 
 void AddKernelFlags(CLI::App* verify, KernelFlags* flags);
 
-// Throws UsageError where a flag of kernels stands without --kernel.
-void RequireKernel(const KernelFlags& flags);
+// Whether a kernel is to be judged. Throws UsageError where a flag of kernels stands without one,
+// or flags that exclude each other stand together.
+bool JudgesKernel(const KernelFlags& flags);
 
-// `contract` is the word of --contract, empty where it was not given. Throws UsageError and
-// KernelUnavailable.
+// `contract` is the word of --contract, empty where it was not given. Throws UsageError, and
+// golden::BadFile for files of cases.
 int VerifyKernelCommand(const KernelFlags& flags, const std::string& contract,
                         const VerifyOptions& options, const ReportFiles& files);
 

@@ -159,15 +159,20 @@ void AddChoices(const KernelReport& report, Lines* lines) {
 
 void AddRepeats(const KernelReport& report, Lines* lines) {
   const Determinism& runs = report.determinism;
-  if (runs.cases > 0) {
+  if (runs.cases == 0) {
+    lines->Field(2, "determinism", report.info.runs_again
+                                       ? "not tried: no case came to its end"
+                                       : "not tried: this kernel cannot be run again");
+  } else if (runs.different == 0) {
     lines->Field(2, "determinism",
-                 runs.different == 0
-                     ? fmt::format("yes: {} cases twice, on 1 thread and on 3, equal in every bit",
-                                   runs.cases)
-                     : fmt::format("NO: {} of {} elements differ between two runs, first in {}, "
-                                   "{}: {}, before it was {}",
-                                   runs.different, runs.compared, runs.first_case, At(*runs.first),
-                                   runs.first->got, runs.first->wanted));
+                 fmt::format("yes: {} cases twice, on 1 thread and on 3, equal in every bit",
+                             runs.cases));
+  } else {
+    lines->Field(2, "determinism",
+                 fmt::format("NO: {} of {} elements differ between two runs, first in {}, {}: {}, "
+                             "before it was {}",
+                             runs.different, runs.compared, runs.first_case, At(*runs.first),
+                             runs.first->got, runs.first->wanted));
   }
   const Invariance& batch = report.invariance;
   const std::string refused =

@@ -97,6 +97,12 @@ class Judgement {
         all.push_back({.c = std::move(c), .inputs = {}, .digest = {}});
       }
     }
+    if (!options_.given.empty() && !options_.only_case.empty()) {
+      std::erase_if(all, [&](const FileCase& one) { return one.c.Name() != options_.only_case; });
+      if (all.empty()) {
+        throw UsageError(fmt::format("there is no case {} among those given", options_.only_case));
+      }
+    }
     const std::vector<Dtype>& declared = report_.info.recipes;
     const auto wanted = [&](Dtype recipe) {
       return Holds(declared, recipe) &&
@@ -168,8 +174,9 @@ class Judgement {
     ran.first = RunOnce(i, ran.c, ran.inputs, {}, "", report);
     if (ran.first.state == RunState::kRefused) {
       report->verdict = Verdict::kNotRun;
+      const std::string said = report_.info.runs_again ? "refused: " : "";
       report->reason =
-          ran.first.what.empty() ? "refused by the kernel" : "refused: " + ran.first.what;
+          ran.first.what.empty() ? "refused by the kernel" : said + ran.first.what;
     }
     if (ran.first.state != RunState::kDone || !OutputsAreWhole(ran.c, ran.first, report)) {
       if (ran.first.state == RunState::kDone) ran.first.state = RunState::kFailed;
@@ -197,9 +204,9 @@ class Judgement {
     RunResult run = kernel_.Run(c, inputs, how);
     report->seconds += run.seconds;
     report_.kernel_seconds += run.seconds;
-    for (const std::string& breach : run.breaches) Fail(report, "breach", where + breach, "");
+    for (const std::string& breach : run.breaches) Fail(report, "breach", where + breach, "none");
     if (run.state == RunState::kFailed && run.breaches.empty()) {
-      Fail(report, "error", where + run.what, "");
+      Fail(report, "error", where + run.what, "a result");
     }
     if (run.state == RunState::kCrashed || run.state == RunState::kTimedOut) {
       crash_[i] = run.state == RunState::kCrashed ? Verdict::kCrashed : Verdict::kTimedOut;
@@ -395,7 +402,7 @@ class Judgement {
       report_.decoys_untried = "not asked for";
     } else if (!passed) {
       report_.decoys_untried = "they show what a passed suite is worth";
-    } else if (!options_.only_case.empty() || given) {
+    } else if (cases_.size() == 1 || given) {
       report_.decoys_untried = "they try a suite, not single cases";
     }
     if (!report_.decoys_untried.empty()) return;

@@ -124,6 +124,7 @@ class PluginKernel::Session {
     Place(c, options);
     if (!MakeWorkspace(&result, &strays)) return Closed(std::move(result), strays, inputs);
     arena_.Finish();
+    request_.arena_bytes = arena_.bytes();
     Fill(inputs, options.poison);
     Exchange(MessageKind::kRun, &result, &strays);
     return Closed(std::move(result), strays, inputs);
@@ -288,8 +289,14 @@ class PluginKernel::Session {
     left(kFlushes, "leaves flush-to-zero switched on");
     left(kRoundsOtherwise, "leaves another rounding mode switched on");
     left(kTraps, "leaves floating-point traps switched on");
+    const std::string text(reply_.text, strnlen(reply_.text, sizeof reply_.text));
+    if (reply_.outcome == Outcome::kDeviceFailed) {
+      result->state = RunState::kCrashed;
+      result->what = TerminalText(text) + Printed();
+      worker_.reset();
+      return false;
+    }
     if (reply_.outcome == Outcome::kThrew) {
-      const std::string text(reply_.text, strnlen(reply_.text, sizeof reply_.text));
       result->state = RunState::kFailed;
       result->what =
           (text.empty() ? "throws an exception" : "throws: " + TerminalText(text)) + Printed();

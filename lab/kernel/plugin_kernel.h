@@ -1,20 +1,25 @@
-// A stranger's kernel: a shared library with a touchstone_kernel (lab/include/touchstone.h), run in a
-// process of its own (lab/worker). Nothing that happens in there is believed but that run returned;
-// tensors lie in memory that the lab fills, guards and checks (guarded_arena.h).
+// A stranger's kernel: a shared library with a touchstone_kernel (lab/include/touchstone.h), run in
+// a process of its own (lab/worker). Nothing that happens in there is believed but that run
+// returned; tensors lie in memory that the lab fills, guards and checks (guarded_arena.h).
 //
 // What the kernel does and what Run says:
-//   returns 0                                     kDone
-//   returns TOUCHSTONE_REFUSED                    kRefused
-//   returns another number, throws                kFailed
-//   writes beside its tensors or to an input,     kFailed, each in `breaches`; the outputs are there
-//   to the lab's channel, leaves flush-to-zero,   all the same where it returned 0
-//   a rounding mode or traps switched on
-//   signal, abort, exit, _exit, pthread_exit      kCrashed
-//   does not return in time                       kTimedOut
+//   returns 0                              kDone
+//   returns TOUCHSTONE_REFUSED             kRefused
+//   returns another number, throws         kFailed
+//   writes beside its tensors, to an       kFailed, each in `breaches`; the outputs are there all
+//   input or to the lab's channel, leaves  the same where it returned 0
+//   flush-to-zero, a rounding mode or
+//   traps switched on
+//   signal, abort, exit, pthread_exit,     kCrashed
+//   an error of its CUDA device
+//   does not return in time                kTimedOut
 // After the last two the next Run starts a new process. Whatever the kernel started is killed with
-// its process, in other groups and sessions too. What is not prevented: a kernel that kills processes
-// of its user at random (it may kill the lab), one that forks faster than it can be killed, and one
-// that reads files.
+// its process, in other groups and sessions too.
+//
+// What is not prevented: a kernel may kill other processes of its user (the lab too), fork faster
+// than it can be killed, take memory that is shared on purpose (mmap with MAP_SHARED), read and
+// write the user's files, and write the bits of a guard band into it. Kernels on CUDA devices
+// (cuda_device.h) have no limit of memory.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +37,8 @@ struct KernelLimits {
   std::string worker = {};                  // its program; empty: touchstone_worker beside ours
 };
 
-// The library ended its process, or did not come back, while it was loaded: nothing was judged. Exit
-// code 5.
+// The library ended its process, or did not come back, while it was loaded: nothing was judged.
+// Exit code 5.
 class KernelCrashed : public std::runtime_error {
  public:
   KernelCrashed(RunState how, const std::string& what) : std::runtime_error(what), state(how) {}
@@ -42,8 +47,9 @@ class KernelCrashed : public std::runtime_error {
 
 class PluginKernel : public Kernel {
  public:
-  // `library_and_symbol`: "./mine.so", whose kernel is named touchstone_<op>, or "./mine.so:symbol".
-  // Throws KernelUnavailable where there is no such kernel for this op and machine, KernelCrashed.
+  // `library_and_symbol`: "./mine.so", whose kernel is named touchstone_<op>, or
+  // "./mine.so:symbol". `op` must outlive this. Throws KernelUnavailable where there is no such
+  // kernel for this op and machine, and KernelCrashed.
   PluginKernel(const std::string& library_and_symbol, const OpSpec& op, const KernelLimits& limits);
   ~PluginKernel() override;
 

@@ -15,6 +15,8 @@
 namespace touchstone::lab {
 namespace {
 
+constexpr size_t kMostShown = 8;  // symbols
+
 bool IsIdentifier(const std::string& text) {
   const auto is_letter = [](char c) {
     return std::isalpha(static_cast<unsigned char>(c)) || c == '_';
@@ -33,7 +35,12 @@ std::string Text(const char (&field)[kBytes]) {
 std::string NoSymbol(const PluginName& name) {
   const std::vector<std::string> there = ExportedKernels(name.library);
   std::vector<std::string> shown;
-  for (const std::string& symbol : there) shown.push_back(TerminalText(symbol));
+  for (const std::string& symbol : there) {
+    if (shown.size() < kMostShown) shown.push_back(TerminalText(symbol));
+  }
+  if (there.size() > kMostShown) {
+    shown.push_back(fmt::format("and {} more", there.size() - kMostShown));
+  }
   return fmt::format("exports no symbol {}; {}", TerminalText(name.symbol),
                      shown.empty() ? "nor any other that begins with touchstone_"
                                    : fmt::format("it has {}", fmt::join(shown, ", ")));
@@ -78,6 +85,8 @@ std::string WhyNotLoaded(const Loaded& loaded, const PluginName& name) {
     case Loading::kBadText:
       return fmt::format("the `{}` of {} is no text, or too long a one",
                          TerminalText(Text(loaded.text)), TerminalText(name.symbol));
+    case Loading::kNoDevice:
+      return "computes on a CUDA device: " + TerminalText(Text(loaded.text));
   }
   return "its process speaks another language";
 }
@@ -94,9 +103,7 @@ std::string WhyNotThisOne(const Loaded& loaded, const OpSpec& op,
     return fmt::format("supports none of the recipes of {} ({}): `recipes` is {:#x}", op.name,
                        fmt::join(known, ", "), loaded.recipes);
   }
-  if (loaded.device == TOUCHSTONE_CUDA) {
-    return "computes on a CUDA device; this version runs kernels on the CPU only";
-  }
+  if (loaded.device == TOUCHSTONE_CUDA) return {};
   if (loaded.device != TOUCHSTONE_CPU) {
     return fmt::format("computes on device {}, which is none of touchstone.h", loaded.device);
   }
@@ -132,6 +139,7 @@ KernelInfo InfoOf(const Loaded& loaded, const PluginName& name, const OpSpec& op
   info.name = TerminalText(Text(loaded.name));
   info.origin = TerminalText(name.library + ":" + name.symbol);
   info.op = op.name;
+  if (loaded.device == TOUCHSTONE_CUDA) info.device = "cuda";
   return info;
 }
 

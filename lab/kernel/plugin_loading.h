@@ -1,4 +1,5 @@
-// From "./mine.so:symbol" to a kernel that fits an op and this machine, or the reason why it does not.
+// From "./mine.so:symbol" to a kernel that fits an op and this machine, or the reason why it does
+// not.
 #pragma once
 
 #include <string>

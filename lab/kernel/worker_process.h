@@ -1,5 +1,5 @@
-// The lab's side of a worker (lab/worker/protocol.h): starts it, exchanges messages with it, and ends
-// it with all that it started.
+// The lab's side of a worker (lab/worker/protocol.h): starts it, exchanges messages with it, and
+// ends it with all that it started.
 #pragma once
 
 #include <sys/types.h>
@@ -49,7 +49,8 @@ class WorkerProcess {
   enum class Event { kMessage, kEnded, kTimedOut };
   // False where the worker is not there any more.
   bool Send(const void* message, size_t bytes);
-  // Waits for a message (Loaded or Reply) of the kind and sequence. Sets `strays` where others came.
+  // Waits for a message (Loaded or Reply) of the kind and sequence. Sets `strays` where others
+  // came.
   template <typename Message>
   Event Receive(MessageKind kind, uint64_t sequence, Clock::time_point deadline, Message* message,
                 bool* strays);

@@ -119,7 +119,7 @@ void Send(int control, const KeeperReport& report) {
 }  // namespace
 
 void BecomeKeeper() {
-  setpgid(0, 0);  // the terminal's signals are for the lab
+  setsid();  // the terminal and its signals are for the lab
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   sigset_t child;
   sigemptyset(&child);

@@ -5,8 +5,8 @@
 
 namespace touchstone::lab {
 
-// To be called before the worker is forked: from now on orphans of this process's descendants become
-// its children, and the end of a child wakes it.
+// To be called before the worker is forked: from now on orphans of this process's descendants
+// become its children, and the end of a child wakes it.
 void BecomeKeeper();
 
 // In the worker, just after the fork: undoes what it inherits from the keeper, leads a group of its

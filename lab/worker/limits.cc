@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <cstdio>
 
+#include <algorithm>
 #include <cmath>
 
 #if defined(__has_feature)
@@ -52,10 +53,25 @@ void LimitMemory(int64_t bytes) {
 #if defined(TOUCHSTONE_ADDRESS_SANITIZER)
   static_cast<void>(bytes);
 #else
-  const rlim_t most = static_cast<rlim_t>(DataBytes() + bytes);
-  const rlimit data = {most, most};
+  rlimit data = {};
+  getrlimit(RLIMIT_DATA, &data);
+  data.rlim_cur = std::min(static_cast<rlim_t>(DataBytes() + bytes), data.rlim_max);
   setrlimit(RLIMIT_DATA, &data);
 #endif
+}
+
+void KeepMemoryLimit() {
+  rlimit data = {};
+  getrlimit(RLIMIT_DATA, &data);
+  data.rlim_max = data.rlim_cur;
+  setrlimit(RLIMIT_DATA, &data);
+}
+
+void DropMemoryLimit() {
+  rlimit data = {};
+  getrlimit(RLIMIT_DATA, &data);
+  data.rlim_cur = data.rlim_max;
+  setrlimit(RLIMIT_DATA, &data);
 }
 
 void AllowProcessorTime(double seconds) {

@@ -5,14 +5,19 @@
 
 namespace touchstone::lab {
 
-// Lets this process take `bytes` of private memory beyond what it has, leaves no core file, and makes
-// it the first to go where the machine runs out of memory. Programs built with the address sanitizer
-// reserve terabytes, so there the limit of memory is left out. Memory that is shared on purpose
-// (mmap with MAP_SHARED) is not counted by the system.
+// Lets this process take `bytes` of private memory beyond what it has, leaves no core file, and
+// makes it the first to go where the machine runs out of memory. Programs built with the address
+// sanitizer reserve terabytes, so there the limit of memory is left out. Memory that is shared on
+// purpose (mmap with MAP_SHARED) is not counted by the system.
+//
+// The limit is final after KeepMemoryLimit. DropMemoryLimit takes it away: drivers of devices reserve
+// as much as a device has.
 void LimitMemory(int64_t bytes);
+void KeepMemoryLimit();
+void DropMemoryLimit();
 
-// Sees to it that the process has at least `seconds` of processor time left, and not much more: what
-// it starts and leaves behind ends some day, even where nobody kills it.
+// Sees to it that the process has at least `seconds` of processor time left, and not much more:
+// what it starts and leaves behind ends some day, even where nobody kills it.
 void AllowProcessorTime(double seconds);
 
 }  // namespace touchstone::lab

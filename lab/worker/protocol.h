@@ -1,14 +1,15 @@
 // What the lab and the process of a stranger's kernel say to each other.
 //
 // Three processes: the lab; a keeper, which holds no foreign code, keeps the end of what the kernel
-// prints, and kills all that the kernel started; and the worker, the keeper's child, which loads the
-// library and calls it. Lab and worker share a socket (the channel) and the arena, one file in memory
-// that both have mapped; lab and keeper share another socket (the control), which the worker closes.
+// prints, and kills all that the kernel started; and the worker, the keeper's child, which loads
+// the library and calls it. Lab and worker share a socket (the channel) and the arena, one file in
+// memory that both have mapped; lab and keeper share another socket (the control), which the worker
+// closes.
 //
-// The channel carries one message each way a call. Sockets keep the bounds of messages, and each has
-// a kind, the sequence number of its request and a checksum: whatever else arrives was written by the
-// kernel. That tells accidents from answers. A kernel that forges an answer says no more than that
-// run returned; the tensors are what the lab finds in its own mapping of the arena.
+// The channel carries one message each way a call. Sockets keep the bounds of messages, and each
+// has a kind, the sequence number of its request and a checksum: whatever else arrives was written
+// by the kernel. That tells accidents from answers. A kernel that forges an answer says no more
+// than that run returned; the tensors are what the lab finds in its own mapping of the arena.
 #pragma once
 
 #include <cstddef>
@@ -53,6 +54,7 @@ enum class Loading : uint32_t {
   kNoKernel,      // the symbol is no constant of a kernel's size; text: what it is
   kOtherVersion,  // abi or bytes are not ours; nothing else was read
   kBadText,       // text: which of its strings cannot be read or is too long
+  kNoDevice,      // text: why its device cannot be used
 };
 
 struct Loaded {
@@ -85,11 +87,16 @@ struct Request {
   int32_t tensors_count = 0, attributes_count = 0;
   double processor_seconds = 0.0;  // that the call may use, of all threads together
   uint64_t workspace_offset = 0, workspace_bytes = 0;
+  uint64_t arena_bytes = 0;                // that the call's blocks and their guard bands take
   TensorPlace tensors[kMostTensors] = {};  // inputs first
   AttributeValue attributes[kMostAttributes] = {};
 };
 
-enum class Outcome : uint32_t { kReturned, kThrew };
+enum class Outcome : uint32_t {
+  kReturned,
+  kThrew,         // text: what
+  kDeviceFailed,  // text: the driver's complaint; the process is of no use any more
+};
 
 // What a kernel left switched on in the processor, as a set of bits.
 enum FloatState : uint32_t { kFlushes = 1, kRoundsOtherwise = 2, kTraps = 4 };
@@ -101,7 +108,7 @@ struct Reply {
   uint64_t workspace_bytes = 0;  // of kAskWorkspace
   uint32_t float_state = 0;
   uint32_t reserved = 0;
-  char text[256] = {};  // of kThrew
+  char text[256] = {};
 };
 
 // Lab to keeper, one byte.

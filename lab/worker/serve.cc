@@ -10,8 +10,10 @@
 
 #include <cstring>
 #include <exception>
+#include <string>
 
 #include "lab/include/touchstone.h"
+#include "lab/worker/cuda_device.h"
 #include "lab/worker/float_state.h"
 #include "lab/worker/limits.h"
 #include "lab/worker/plugin.h"
@@ -27,6 +29,11 @@ class Server {
   void Load(const ServeOptions& options) {
     kernel_ = LoadPlugin(options.library, options.symbol, &loaded_);
     if (getpid() != self_) _exit(0);  // a child of the library's constructor
+    if (kernel_ != nullptr && loaded_.device == TOUCHSTONE_CUDA) {
+      OpenDevice();
+    } else {
+      KeepMemoryLimit();
+    }
     std::fflush(stdout);
     Seal(&loaded_, MessageKind::kLoaded, 0);
     Send(&loaded_, sizeof loaded_);
@@ -35,12 +42,16 @@ class Server {
   [[noreturn]] void Answer() {
     for (;;) {
       Receive();
-      Describe();
+      if (!is_on_device_ || request_.header.kind == MessageKind::kAskWorkspace) Describe();
       Reply reply;
       const bool asks = request_.header.kind == MessageKind::kAskWorkspace;
       if (!asks) AllowProcessorTime(request_.processor_seconds);
       ResetFloatState();
-      Call(asks, &reply);
+      if (asks || !is_on_device_) {
+        Call(asks, &reply);
+      } else {
+        CallOnDevice(&reply);
+      }
       // A child that the kernel forked has nothing to say.
       if (getpid() != self_) _exit(0);
       reply.float_state = ChangedFloatState();
@@ -52,6 +63,27 @@ class Server {
   }
 
  private:
+  void OpenDevice() {
+    DropMemoryLimit();
+    const std::string why = device_.Open(loaded_.needs);
+    is_on_device_ = why.empty();
+    if (is_on_device_) return;
+    loaded_.loading = Loading::kNoDevice;
+    std::strncpy(loaded_.text, why.c_str(), sizeof loaded_.text - 1);
+  }
+
+  void CallOnDevice(Reply* reply) {
+    std::string complaint = device_.CopyIn(arena_, request_.arena_bytes);
+    if (complaint.empty()) {
+      Describe();
+      Call(false, reply);
+      complaint = device_.CopyOut(arena_, request_.arena_bytes);
+    }
+    if (complaint.empty()) return;
+    reply->outcome = Outcome::kDeviceFailed;
+    std::strncpy(reply->text, complaint.c_str(), sizeof reply->text - 1);
+  }
+
   void Call(bool asks, Reply* reply) {
     try {
       if (asks) {
@@ -72,6 +104,8 @@ class Server {
   // Fills in call_ anew: the kernel may have written over it.
   void Describe() {
     const bool has_data = request_.header.kind == MessageKind::kRun;
+    std::byte* const memory = is_on_device_ ? device_.data() : arena_;
+    const int32_t device_type = is_on_device_ ? TOUCHSTONE_CUDA : TOUCHSTONE_CPU;
     int inputs = 0;
     for (int i = 0; i < request_.tensors_count; ++i) {
       const TensorPlace& place = request_.tensors[i];
@@ -82,8 +116,8 @@ class Server {
         strides_[i][d] = step;
         step *= place.shape[d];
       }
-      tensors_[i] = {has_data ? arena_ + place.offset : nullptr,
-                     {TOUCHSTONE_CPU, 0},
+      tensors_[i] = {has_data ? memory + place.offset : nullptr,
+                     {device_type, 0},
                      place.axes,
                      {place.code, place.bits, 1},
                      shapes_[i],
@@ -105,8 +139,9 @@ class Server {
     call_.inputs = tensors_;
     call_.outputs = tensors_ + inputs;
     call_.attributes = attributes_;
+    call_.stream = device_.stream();
     if (has_data && request_.workspace_bytes > 0) {
-      call_.workspace = arena_ + request_.workspace_offset;
+      call_.workspace = memory + request_.workspace_offset;
       call_.workspace_bytes = request_.workspace_bytes;
     }
   }
@@ -138,6 +173,8 @@ class Server {
   std::byte* arena_;
   const pid_t self_;
   const touchstone_kernel* kernel_ = nullptr;
+  CudaDevice device_;
+  bool is_on_device_ = false;
   Loaded loaded_;
   Request request_;
   touchstone_call call_ = {};

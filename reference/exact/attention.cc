@@ -25,6 +25,9 @@
 //
 //   eps_j = expm1((n + N_j + 6) u)     of p_j v_jd in o_d; and of p_j in l, which meets fewer
 //
+// Where operands may be in tf32 (allowance.h) p_j and v_jd are each off by a factor within 1 +- e, e
+// = OperandError(): -2 log(1 - e) more in that exponent.
+//
 // Output. Since sum w_j (v_j - o) = 0, an error that all weights share changes nothing:
 //
 //   h = sum w_j theta_j     R = sum w_j theta_j |v_jd - o| / (1 - h)
@@ -88,7 +91,7 @@ Weights WeightsOf(const Scores& scores, bool fast_exponential) {
       std::max((s + short_of).maxCoeff(), 0.0) - std::min((s - short_of).minCoeff(), 0.0);
   Matrix off = short_of + scores.scaling +
                kUnit * (5.0 * extent + 6.0 * std::log(n));  // X but for the functions
-  double tiny = 2.0 * kSubnormal;
+  double tiny = 2.0 * Underflow() + SubnormalOperandError();
   if (fast_exponential) {
     off += kFastExpArgumentError * extent - std::log1p(-kFastExpError);
     tiny += kFastExpFlush;
@@ -98,6 +101,7 @@ Weights WeightsOf(const Scores& scores, bool fast_exponential) {
   std::sort(highest.begin(), highest.end());
 
   const double l = (s - m).exp().sum();
+  const double operands = -2.0 * std::log1p(-OperandError());
   for (int64_t j = 0; j < s.cols(); ++j) {
     const auto larger =
         highest.end() - std::upper_bound(highest.begin(), highest.end(), s(0, j) - off(0, j));
@@ -107,7 +111,7 @@ Weights WeightsOf(const Scores& scores, bool fast_exponential) {
     const double W_theta = X < 1.0 ? W * std::expm1(X) : std::exp(exponent + X) - W;
     weights.w.push_back(W / l);
     weights.error.push_back((W_theta + tiny * n) / l);
-    weights.eps.push_back(std::expm1((n + N + 6.0) * kUnit));
+    weights.eps.push_back(std::expm1((n + N + 6.0) * kUnit + operands));
     weights.least.push_back(exponent - X);
     weights.h += weights.error.back();
     weights.z += (weights.w.back() + weights.error.back()) * weights.eps.back();
@@ -175,7 +179,8 @@ Element Output(const Weights& weights, const Enclosure& v, int64_t d) {
   const double reach = std::fabs(o) + std::max(below, above);
   const double rounding = (terms + weights.z * reach) / (1.0 - weights.z);
   const double quotient = (kFunctionError + kUnit) * (reach + rounding);
-  const double tiny = (3.0 * static_cast<double>(v.rows()) + 2.0) * kSubnormal;
+  const double tiny = (3.0 * static_cast<double>(v.rows()) + 2.0) * Underflow() +
+                      static_cast<double>(v.rows()) * SubnormalOperandError();
   double value = o;
   if (!weights.real.empty()) {
     value = 0.0;
@@ -319,7 +324,8 @@ float Maximum(float a, float b) { return std::isnan(a) || a >= b ? a : b; }  // 
 std::vector<float> ExponentialsOf(const Profile& profile, const float* s, int64_t begin,
                                   int64_t end, float m, Dtype storage) {
   std::vector<float> e;
-  for (int64_t j = begin; j < end; ++j) e.push_back(profile.ExpOfScore(s[j] - m, storage));
+  for (int64_t j = begin; j < end; ++j)
+    e.push_back(profile.ExpOfScore(profile.Result(s[j] - m), storage));
   return e;
 }
 
@@ -350,10 +356,11 @@ Partial PartialOf(const Profile& profile, const float* s, const FloatMatrix& v, 
 // The merge of rule N7.
 void Merge(const Profile& profile, const Partial& b, Partial* all) {
   const float n = Maximum(all->m, b.m);
-  const float a = profile.Exp(all->m - n), c = profile.Exp(b.m - n);
+  const float a = profile.Exp(profile.Result(all->m - n));
+  const float c = profile.Exp(profile.Result(b.m - n));
   const auto joined = [&](float x, float y) {
-    const float x_a = x * a, y_c = y * c;
-    return Profile::Output(x_a + y_c, profile.partial);
+    const float x_a = profile.Result(x * a), y_c = profile.Result(y * c);
+    return profile.PartialSum(profile.Result(x_a + y_c));
   };
   all->l = joined(all->l, b.l);
   for (size_t d = 0; d < all->o.size(); ++d) all->o[d] = joined(all->o[d], b.o[d]);
@@ -385,7 +392,10 @@ Partial MergedBlocks(const Profile& profile, const float* s, const FloatMatrix& 
   const bool running = profile.added.contains(RoundingPlace::kExponentials);
   Profile inside = profile;
   const int64_t first_end = BlockEnd(profile, keys, keys.first);
-  if (first_end < keys.end && !running) inside.order = Order::kAscending;
+  if (first_end < keys.end && !running) {
+    inside.order = profile.lanes > 1 ? Order::kLanes : Order::kAscending;
+    inside.width = profile.lanes;
+  }
   const auto block = [&](int64_t begin, int64_t end, float m) {
     m = Maximum(m, LargestOf(s, begin - keys.first, end - keys.first));
     return PartialOf(inside, s, v, begin - keys.first, end - keys.first, m, storage);
@@ -440,19 +450,20 @@ TOUCHSTONE_EVALUATE(attention) {
       const float dot = profile.Dot(
           D, [&](int64_t d) { return q(i, d); }, [&](int64_t d) { return keys(j, d); });
       const float score = profile.At(RoundingPlace::kScores, dot, in.storage);
-      s.push_back(profile.At(RoundingPlace::kScaledScores, score * ScoreScale(D), in.storage));
+      s.push_back(profile.At(RoundingPlace::kScaledScores, profile.Result(score * ScoreScale(D)),
+                             in.storage));
     }
     if (profile.added.contains(RoundingPlace::kProbabilities)) {
       const auto o = FromProbabilities(profile, s.data(), v, in.storage);
       for (int64_t d = 0; d < D; ++d) {
-        y(i, d) = Profile::Output(o[static_cast<size_t>(d)], in.output);
+        y(i, d) = profile.Output(o[static_cast<size_t>(d)], in.output);
       }
       continue;
     }
     const Partial all = MergedBlocks(profile, s.data(), v, visible, in.storage);
     for (int64_t d = 0; d < D; ++d) {
       const float quotient = profile.Divide(all.o[static_cast<size_t>(d)], all.l);
-      y(i, d) = Profile::Output(quotient, in.output);
+      y(i, d) = profile.Output(quotient, in.output);
     }
   }
   out->reals["y"] = y;

@@ -41,7 +41,11 @@ Scores ScoresOf(const Enclosure& q, const Enclosure& keys, Dtype storage, Place 
   y.value = alpha * dot.value;
   const Matrix size = (FiniteSize(q).matrix() * FiniteSize(keys).matrix().transpose()).array();
   const double D = static_cast<double>(q.cols());
-  const Matrix at_least = alpha * D * (kUnit * size + kSubnormal);
+  Matrix at_least = alpha * D * (kUnit * size + Underflow());
+  // What alpha has scaled is rounded to tf32, whatever q was; and may be flushed.
+  at_least += alpha * OperandError() * (2.0 + OperandError()) * size;
+  const Matrix one = Matrix::Constant(q.rows(), q.cols(), FlushedSum() + SubnormalOperandError());
+  at_least += (one.matrix() * FiniteSize(keys).matrix().transpose()).array();
   y.center = y.value;
   y.short_of = (alpha * (dot.upper - dot.value).max(dot.value - dot.lower)).max(at_least);
   y.scaling = 3.0 * kUnit * alpha * size;

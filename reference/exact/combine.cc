@@ -41,8 +41,8 @@ TOUCHSTONE_ENCLOSE(combine) {
     }
     const double before_last = static_cast<double>(mine.size()) - 2.0;
     if (before_last > 0.0) {
-      sum.lower -= before_last * kUnit * size;
-      sum.upper += before_last * kUnit * size;
+      sum.lower -= before_last * (kUnit * size + FlushedSum());
+      sum.upper += before_last * (kUnit * size + FlushedSum());
       sum.undecidable = sum.undecidable || (size > kOverflow && sum.value.isFinite());
     }
     Settle(&sum);
@@ -65,7 +65,7 @@ TOUCHSTONE_EVALUATE(combine) {
     for (int64_t c = 0; c < y.cols(); ++c) {
       const float sum = profile.Sum(static_cast<int64_t>(mine.size()),
                                     [&](int64_t i) { return x(mine[static_cast<size_t>(i)], c); });
-      y(t, c) = Profile::Output(sum, in.output);
+      y(t, c) = profile.Output(sum, in.output);
     }
   }
   out->reals["y"] = y;

@@ -90,7 +90,7 @@ TOUCHSTONE_EVALUATE(dispatch) {
   for (int64_t r = 0; r < y.rows(); ++r) {
     const Row& row = rows[static_cast<size_t>(r)];
     for (int64_t c = 0; c < y.cols(); ++c) {
-      y(r, c) = Profile::Output(x(row.token, c) * scores(row.token, row.place), in.output);
+      y(r, c) = profile.Output(x(row.token, c) * scores(row.token, row.place), in.output);
     }
   }
   out->reals["rows"] = y;

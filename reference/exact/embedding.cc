@@ -17,7 +17,7 @@ TOUCHSTONE_EVALUATE(embedding) {
   FloatMatrix h(static_cast<int64_t>(ids.size()), table.cols());
   for (int64_t t = 0; t < h.rows(); ++t) {
     for (int64_t c = 0; c < h.cols(); ++c) {
-      h(t, c) = Profile::Output(table(ids[static_cast<size_t>(t)], c), in.output);
+      h(t, c) = profile.Output(table(ids[static_cast<size_t>(t)], c), in.output);
     }
   }
   out->reals["h"] = h;

@@ -44,6 +44,24 @@ Enclosure Corners(const Enclosure& a, const Enclosure& wide_b, double error,
   return Rounded(y, error);
 }
 
+// An end of an operand's interval after its rounding to tf32, which is monotone and leaves numbers
+// of 11 significant bits as they are. One that may round beyond binary32 is infinite.
+double AsOperand(double end, double direction) {
+  if (!std::isfinite(end) || end == 0.0) return end;
+  const double digits = std::ldexp(1.0, std::max(std::ilogb(end), -126) - 10);
+  if (std::fmod(end, digits) == 0.0) return end;
+  const double size = std::fabs(end);
+  const double moved = end + direction * std::max(OperandError() * size, SubnormalOperandError());
+  return std::fabs(moved) >= 0x1.ffep127 ? std::copysign(INFINITY, end) : moved;
+}
+
+Enclosure AsOperand(Enclosure x) {
+  x.lower = x.lower.unaryExpr([](double end) { return AsOperand(end, -1.0); });
+  x.upper = x.upper.unaryExpr([](double end) { return AsOperand(end, 1.0); });
+  Settle(&x);
+  return x;
+}
+
 // The largest power of two of which every finite element of a row is a multiple; infinity for
 // zeros.
 Matrix Quantum(const Matrix& x) {
@@ -66,6 +84,24 @@ Matrix Quantum(const Matrix& x) {
 }
 
 }  // namespace
+
+double Underflow() { return Allowed().ftz ? 2.0 * kSmallestNormal : kSubnormal; }
+double FlushedSum() { return Allowed().ftz ? kSmallestNormal : 0.0; }
+
+double OperandError() {
+  return Allowed().tf32_truncated ? 0x1p-10 : Allowed().tf32 ? 0x1p-11 : 0.0;
+}
+double SubnormalOperandError() {
+  return Allowed().tf32_truncated ? 0x1p-136 : Allowed().tf32 ? 0x1p-137 : 0.0;
+}
+
+Enclosure MayBeFlushed(Enclosure x) {
+  if (!Allowed().ftz) return x;
+  const Mask small = x.lower < kSmallestNormal && x.upper > -kSmallestNormal;
+  x.lower = small.select(x.lower.min(0.0), x.lower);
+  x.upper = small.select(x.upper.max(0.0), x.upper);
+  return x;
+}
 
 Enclosure Exactly(const Matrix& value) {
   return {value, value, value, Mask::Constant(value.rows(), value.cols(), false)};
@@ -142,8 +178,10 @@ Enclosure Rounded(const Enclosure& x, double error) {
   Enclosure y = x;
   // One IEEE operation is monotone: it never crosses an end that is itself a binary32 number.
   const auto crossed = [error](double end) {
-    const bool stays = error <= kUnit && static_cast<double>(static_cast<float>(end)) == end;
-    return stays ? 0.0 : error * std::fabs(end) + kSubnormal;
+    const bool flushed = Allowed().ftz && end != 0.0 && std::fabs(end) < kSmallestNormal;
+    const bool stays =
+        error <= kUnit && static_cast<double>(static_cast<float>(end)) == end && !flushed;
+    return stays ? 0.0 : error * std::fabs(end) + Underflow();
   };
   y.lower = x.lower - x.lower.unaryExpr(crossed);
   y.upper = x.upper + x.upper.unaryExpr(crossed);
@@ -173,7 +211,9 @@ Enclosure Divide(const Enclosure& a, const Enclosure& b, double error) {
   return y;
 }
 
-Enclosure Contract(const Enclosure& a, const Enclosure& b) {
+namespace {
+
+Enclosure ContractOperands(const Enclosure& a, const Enclosure& b) {
   const auto finite = [](const Matrix& x) {
     return x.unaryExpr([](double v) { return std::isfinite(v) ? v : 0.0; }).eval();
   };
@@ -188,12 +228,13 @@ Enclosure Contract(const Enclosure& a, const Enclosure& b) {
   const double length = static_cast<double>(a.cols());
   const Matrix size = product(a_size, b_size);  // sum |a_k b_k|
   const bool exact_inputs = (a_radius == 0.0).all() && (b_radius == 0.0).all();
-  Matrix error = length * (kUnit * size + kSubnormal);
+  Matrix error = length * (kUnit * size + Underflow());
   if (exact_inputs) {
     // Known multiples of q whose sizes add up to at most 2^24 q: every partial sum, in any order
     // and fused or not, is a binary32 number.
     const Matrix q = product(Quantum(a_mid), Quantum(b_mid));
-    error = (size <= 0x1p24 * q && q >= 0x1p-149).select(0.0, error);
+    const double least = Allowed().ftz ? kSmallestNormal : 0x1p-149;
+    error = (size <= 0x1p24 * q && q >= least).select(0.0, error);
   } else {
     error += product(a_radius, b_size) + product(finite(a_mid).abs(), b_radius);
   }
@@ -213,6 +254,13 @@ Enclosure Contract(const Enclosure& a, const Enclosure& b) {
   }
   Settle(&y);
   return y;
+}
+
+}  // namespace
+
+Enclosure Contract(const Enclosure& a, const Enclosure& b) {
+  if (OperandError() == 0.0) return ContractOperands(a, b);
+  return ContractOperands(AsOperand(a), AsOperand(b));
 }
 
 }  // namespace touchstone::exact

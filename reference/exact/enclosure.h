@@ -8,7 +8,7 @@
 // exp, log, pow, sin, cos, square root, its reciprocal and division within 2 ulp, that is 4u
 // relative; u = 2^-24; division by a power of two exact; each rounding whose result may be
 // subnormal adds 2^-150. Where partial sums may exceed 2^127 in some order, the element is
-// undecidable.
+// undecidable. An allowance (allowance.h) adds to them while it lives.
 //
 // All arithmetic here is binary64. Its own error is covered by kUnit, which is u (1 + 2^-20): the
 // excess 2^-44 for each binary32 rounding is 512 times the 2^-53 of the binary64 operation that
@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "reference/exact/allowance.h"
 #include "reference/formats/dtype.h"
 #include "reference/formats/tensor.h"
 
@@ -31,6 +32,17 @@ inline constexpr double kUnit = 0x1p-24 * (1.0 + 0x1p-20);
 inline constexpr double kFunctionError = 4.0 * kUnit;  // 2 ulp of a binary32 function
 inline constexpr double kSubnormal = 0x1p-150;         // half the smallest subnormal
 inline constexpr double kOverflow = 0x1p127;
+inline constexpr double kSmallestNormal = 0x1p-126;
+
+// What an operation whose result may be subnormal loses, and the sum that it joins: half the
+// smallest subnormal, as sums of binary32 numbers have no subnormal rounding. Where subnormals may
+// be flushed, 2^-126 each.
+double Underflow();
+// What a sum of binary32 numbers loses by it: nothing, or 2^-126.
+double FlushedSum();
+// The error of an operand of a contraction, relative, and where it is subnormal: 0, or tf32's.
+double OperandError();
+double SubnormalOperandError();
 
 struct Enclosure {
   Matrix value;         // no rounding at all
@@ -55,6 +67,9 @@ Enclosure Gather(const Enclosure& x, int64_t rows, int64_t cols,
 // What a rounding place inside an op does to its value: rounded, left alone, or either (the hull).
 enum class Place { kOn, kOff, kHull };
 Enclosure AtPlace(const Enclosure& x, Dtype storage, Place place);
+
+// What is read from memory, or stored in it: 0 joins where an element may be flushed.
+Enclosure MayBeFlushed(Enclosure x);
 
 // Finite values that binary32 may not hold: an end beyond 2^127.
 Mask MayOverflow(const Enclosure& x);
@@ -87,6 +102,10 @@ Enclosure Divide(const Enclosure& a, const Enclosure& b, double error = kFunctio
 
 // a b^T: every element a contraction of length K = a.cols() = b.cols(), in any order, fused or not:
 //   |computed - real| <= K u sum |a_k b_k|      (Jeannerod and Rump: no higher-order term)
+//
+// and K Underflow() more. Operands in tf32 are intervals: each end that has more than 11 significant
+// bits moves by OperandError() of its size, and the widths of both join the error as those of any
+// operand do, to second order.
 Enclosure Contract(const Enclosure& a, const Enclosure& b);
 
 // Keeps the class of non-finite values: where value is NaN or infinite, so are both ends.

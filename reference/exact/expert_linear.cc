@@ -40,7 +40,7 @@ TOUCHSTONE_EVALUATE(expert_linear) {
         const float sum = profile.Dot(
             x.cols(), [&](int64_t c) { return x(r, c); },
             [&](int64_t c) { return weight(e * F + f, c); });
-        y(r, f) = Profile::Output(sum, in.output);
+        y(r, f) = profile.Output(sum, in.output);
       }
     }
   }

@@ -32,7 +32,7 @@ TOUCHSTONE_ENCLOSE(kv_append) {
 
 TOUCHSTONE_EVALUATE(kv_append) {
   const int64_t first_row = static_cast<int64_t>(in.attribute("first")) * in.size('G');
-  const auto stored = [&](float x) { return Profile::Output(x, in.output); };
+  const auto stored = [&](float x) { return profile.Output(x, in.output); };
   out->reals["keys"] = Appended(in.real("keys"), in.real("k"), first_row).unaryExpr(stored);
   out->reals["values"] = Appended(in.real("values"), in.real("v"), first_row).unaryExpr(stored);
 }

@@ -13,7 +13,7 @@ TOUCHSTONE_EVALUATE(linear) {
     for (int64_t f = 0; f < y.cols(); ++f) {
       const float sum = profile.Dot(
           x.cols(), [&](int64_t c) { return x(t, c); }, [&](int64_t c) { return weight(f, c); });
-      y(t, f) = Profile::Output(sum, in.output);
+      y(t, f) = profile.Output(sum, in.output);
     }
   }
   out->reals["y"] = y;

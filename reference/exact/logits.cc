@@ -17,7 +17,7 @@ TOUCHSTONE_EVALUATE(logits) {
     for (int64_t v = 0; v < y.cols(); ++v) {
       const float sum = profile.Dot(
           x.cols(), [&](int64_t c) { return x(t, c); }, [&](int64_t c) { return weight(v, c); });
-      y(t, v) = Profile::Output(sum, in.output);
+      y(t, v) = profile.Output(sum, in.output);
     }
   }
   out->reals["y"] = y;

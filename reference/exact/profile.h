@@ -2,8 +2,9 @@
 // contract. One table, used wherever a profile is named: the honest orders that try every bound,
 // the lab's profile contract, and the comparison with other implementations.
 //
-// A choice is an order of sums, fused or not, the format of partial sums, the source of elementary
-// functions, and the rounding places that are left out or added.
+// A choice is an order of sums, fused or not, the format of partial sums, how inputs are read and
+// outputs rounded, what happens to subnormals, the source of elementary functions, and the rounding
+// places that are left out or added.
 //
 // Profile is for a kernel that is run again, bit for bit. OutsideProfile is for an implementation
 // whose order of sums nobody knows: it names the choices that no order explains.
@@ -26,9 +27,55 @@ enum class Order {
   kAscending,   // one chain
   kDescending,  // one chain, last element first
   kPairwise,    // halves, recursively
-  kLanes,       // `width` lanes, element i in lane i mod width, folded in halves
-  kSplit,       // `width` contiguous parts, each a chain, parts added ascending
-  kBlocked,     // contiguous blocks of `width` elements, each a chain, added ascending
+  kLanes,       // `width` lanes, element i in lane i mod width
+  kSplit,       // `width` contiguous parts, parts added ascending
+  kBlocked,     // contiguous blocks of `width` elements, added ascending
+};
+
+// How lanes become one sum.
+enum class Fold {
+  kHalves,     // lane j += lane j + n/2, then n/4, ... 1; a power of two lanes
+  kAscending,  // added to lane 0 one after the other
+  kPairs,      // neighbours: lanes 2j and 2j + 1 become lane j, again and again; a power of two
+};
+
+// What the elements do that are left when fewer than a round of them remain.
+enum class Rest {
+  kJoins,      // each joins the lane that it would have in a whole round
+  kFirstLane,  // all join lane 0
+  kAfterFold,  // they are added to the folded sum
+};
+
+// The last blocks of kBlocked.
+enum class Last {
+  kShort,  // what is left is the last block
+  kHalf,   // more than one and less than two widths are halved: half, down to an integer, up to
+           // a multiple of 8, and the rest
+  kLargerHalf,  // the same, but the first is half up to an integer
+  kEven,  // all are of one size, the smallest multiple of 8 that leaves the last one shorter; widths
+          // where they fit
+};
+
+// The format of partial sums, and when they are rounded to it.
+enum class PartialFormat { kF32, kBf16, kF16 };
+enum class PartialAt {
+  kEverySum,  // after every addition
+  kBlock,     // each block, part or lane is summed in binary32; what is made of them is rounded
+};
+
+// What an operand of a contraction is read as. Sums of squares are none.
+enum class Operand {
+  kStored,
+  kTf32,           // 10 stored bits of the significand, to nearest, ties away from zero
+  kTf32Truncated,  // the other bits cut off
+  kBf16,           // to nearest even
+};
+
+// How a result becomes 16 bits.
+enum class Narrowing {
+  kNearestEven,
+  kTruncated,  // towards zero
+  kAway,       // to nearest, ties away from zero
 };
 
 enum class Functions {
@@ -80,10 +127,22 @@ inline constexpr double kFastExpFlush = 0x1p-126;
 struct Profile {
   std::string name = {};
   Order order = Order::kContract;
-  int64_t width = 0;            // of kLanes, kSplit and kBlocked
-  bool fused = true;            // products join sums by fma
-  Dtype partial = Dtype::kF32;  // sums are rounded to it after every addition
+  int64_t width = 0;          // of kLanes, kSplit and kBlocked
+  int64_t lanes = 1;          // of each block or part; 1: it is a chain
+  Fold fold = Fold::kHalves;  // of lanes, wherever they are
+  Rest rest = Rest::kJoins;   // of lanes
+  int64_t round = 0;          // elements in a round of lanes, a multiple of them; 0: one each
+  Last last = Last::kShort;   // of kBlocked
+  bool fused = true;          // products join sums by fma
+  PartialFormat partial = PartialFormat::kF32;
+  PartialAt partial_at = PartialAt::kEverySum;
+  Operand operand = Operand::kStored;
+  bool flush_inputs = false;   // subnormal inputs are read as zeros
+  bool flush_results = false;  // subnormal results, of any operation, are zeros
+  Narrowing narrowing = Narrowing::kNearestEven;
   Functions functions = Functions::kCorrectlyRounded;
+  bool reciprocal_division = false;       // a / b is a * (1 / b), each rounded
+  bool root_rounded_once = false;         // 1 / sqrt(x) has one rounding
   std::set<RoundingPlace> left_out = {};  // places of the contract that this kernel skips
   std::set<RoundingPlace> added = {};     // places outside the contract that it has
   bool fast_exponential = false;          // exp(s - m) of attention, where storage has 16 bits
@@ -94,6 +153,13 @@ struct Profile {
             int64_t contract_width = 512) const;
   float Sum(int64_t n, const std::function<float(int64_t)>& x, Order contract = Order::kAscending,
             int64_t contract_width = 0) const;
+  // sum over i of x(i)^2, in the 256 lanes of rule N4 where the order is the contract's.
+  float SumOfSquares(int64_t n, const std::function<float(int64_t)>& x) const;
+
+  // The result of one operation in binary32: 0 where it is subnormal and results are flushed.
+  float Result(float x) const;
+  // What a partial sum of blocks becomes when it is stored.
+  float PartialSum(float x) const;
 
   float Exp(float x) const;
   // exp(s - m) in attention. A fast exponential's errors are as large as they may be: 1.07e-4
@@ -110,11 +176,27 @@ struct Profile {
   // is taken only where it is added.
   float At(RoundingPlace place, float x, Dtype storage) const;
   // A place that every kernel has: the op's output.
-  static float Output(float x, Dtype storage);
+  float Output(float x, Dtype storage) const;
 };
 
 // Ten sound binary32 kernels; none may leave any op's bound. The first is the contract itself.
 const std::vector<Profile>& HonestProfiles();
+
+// What is tried against a kernel of unknown order, from plain to exotic; the contract first. Each
+// is named by its text.
+const std::vector<Profile>& ProfilePanel();
+
+// Whether the bound's assumptions (enclosure.h) hold of the profile, so that it never leaves it.
+bool Sound(const Profile& profile);
+
+// The choices that are not the contract's, as words: "order=lanes:8 fused=no without=norm_unit";
+// "contract" where there are none. ProfileFromText reads it again, in any order of words, or takes
+// the name of an honest profile. Throws std::invalid_argument that says what was expected; the text
+// that it quotes comes from outside.
+std::string ProfileText(const Profile& profile);
+Profile ProfileFromText(const std::string& text);
+// Those words alone.
+std::vector<std::string> ProfileWords(const Profile& profile);
 
 // What other implementations do differently from the contract, in any order of sums. In f32 no
 // place rounds, and every choice is the contract's.

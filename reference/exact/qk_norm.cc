@@ -15,10 +15,10 @@ TOUCHSTONE_EVALUATE(qk_norm) {
   FloatMatrix y(x.rows(), x.cols());
   for (int64_t h = 0; h < x.rows(); ++h) {
     const auto head = [&](int64_t d) { return x(h, d); };
-    const float sum = profile.Dot(x.cols(), head, head, Order::kLanes, 256);
+    const float sum = profile.SumOfSquares(x.cols(), head);
     const float mean = profile.Divide(sum, static_cast<float>(x.cols()));
-    const float r = profile.ReciprocalRoot(mean + in.constant("eps"));
-    for (int64_t d = 0; d < x.cols(); ++d) y(h, d) = Profile::Output(x(h, d) * r, in.output);
+    const float r = profile.ReciprocalRoot(profile.Result(mean + in.constant("eps")));
+    for (int64_t d = 0; d < x.cols(); ++d) y(h, d) = profile.Output(x(h, d) * r, in.output);
   }
   out->reals["y"] = y;
 }

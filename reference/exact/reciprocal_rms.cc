@@ -16,8 +16,8 @@ Enclosure ReciprocalRms(const Enclosure& x, double eps) {
   };
 
   Enclosure r = Exactly(reciprocal_root(mean_square(x.value)));
-  r.lower = reciprocal_root(mean_square(largest) + 2.0 * kSubnormal) * (1.0 - rho);
-  r.upper = reciprocal_root((mean_square(smallest) - 2.0 * kSubnormal).max(0.0)) * (1.0 + rho);
+  r.lower = reciprocal_root(mean_square(largest) + 2.0 * Underflow()) * (1.0 - rho);
+  r.upper = reciprocal_root((mean_square(smallest) - 2.0 * Underflow()).max(0.0)) * (1.0 + rho);
   // A row with an infinity has r = 0 whatever the order; so it stays judged.
   r.undecidable = x.undecidable.rowwise().any() ||
                   (mean_square(largest) * n > kOverflow && mean_square(x.value).isFinite());

@@ -9,5 +9,5 @@ TOUCHSTONE_ENCLOSE(residual_add) {
 
 TOUCHSTONE_EVALUATE(residual_add) {
   const FloatMatrix sum = in.real("a") + in.real("b");
-  out->reals["y"] = sum.unaryExpr([&](float x) { return Profile::Output(x, in.output); });
+  out->reals["y"] = sum.unaryExpr([&](float x) { return profile.Output(x, in.output); });
 }

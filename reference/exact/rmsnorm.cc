@@ -18,12 +18,13 @@ TOUCHSTONE_EVALUATE(rmsnorm) {
   FloatMatrix y(x.rows(), x.cols());
   for (int64_t t = 0; t < x.rows(); ++t) {
     const auto row = [&](int64_t c) { return x(t, c); };
-    const float sum = profile.Dot(x.cols(), row, row, Order::kLanes, 256);
+    const float sum = profile.SumOfSquares(x.cols(), row);
     const float mean = profile.Divide(sum, static_cast<float>(x.cols()));
-    const float r = profile.ReciprocalRoot(mean + in.constant("eps"));
+    const float r = profile.ReciprocalRoot(profile.Result(mean + in.constant("eps")));
     for (int64_t c = 0; c < x.cols(); ++c) {
-      const float unit = profile.At(RoundingPlace::kNormUnit, x(t, c) * r, in.storage);
-      y(t, c) = Profile::Output(unit * weight(0, c), in.output);
+      const float unit =
+          profile.At(RoundingPlace::kNormUnit, profile.Result(x(t, c) * r), in.storage);
+      y(t, c) = profile.Output(unit * weight(0, c), in.output);
     }
   }
   out->reals["y"] = y;

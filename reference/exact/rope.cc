@@ -49,9 +49,9 @@ TOUCHSTONE_EVALUATE(rope) {
   const int64_t H = in.size('H'), J = x.cols() / 2;
   const bool fused = profile.fused && profile.order != Order::kContract;
   const auto sum = [&](float a, float b, float c, float d) {  // a b + c d
-    const float second = c * d;
+    const float second = profile.Result(c * d);
     if (fused) return std::fma(a, b, second);
-    const float first = a * b;
+    const float first = profile.Result(a * b);
     return first + second;
   };
   FloatMatrix y(x.rows(), x.cols());
@@ -59,8 +59,8 @@ TOUCHSTONE_EVALUATE(rope) {
     for (int64_t j = 0; j < J; ++j) {
       const float x0 = x(row, 2 * j), x1 = x(row, 2 * j + 1);
       const float cosine = table(row / H * J + j, 0), sine = table(row / H * J + j, 1);
-      y(row, 2 * j) = Profile::Output(sum(x0, cosine, -x1, sine), in.output);
-      y(row, 2 * j + 1) = Profile::Output(sum(x0, sine, x1, cosine), in.output);
+      y(row, 2 * j) = profile.Output(sum(x0, cosine, -x1, sine), in.output);
+      y(row, 2 * j + 1) = profile.Output(sum(x0, sine, x1, cosine), in.output);
     }
   }
   out->reals["y"] = y;

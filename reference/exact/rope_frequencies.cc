@@ -110,8 +110,8 @@ TOUCHSTONE_EVALUATE(rope_frequencies) {
     if (wavelength > quotient(original, low)) return quotient(f, factor);
     if (wavelength < quotient(original, high) || high - low == 0.0f) return f;
     const float smooth = profile.Divide(profile.Divide(original, wavelength) - low, high - low);
-    const float slow = quotient((1.0f - smooth) * f, factor);
-    const float fast = smooth * f;
+    const float slow = quotient(profile.Result((1.0f - smooth) * f), factor);
+    const float fast = profile.Result(smooth * f);
     return fused ? std::fma(smooth, f, slow) : slow + fast;
   };
   FloatMatrix f(1, J);

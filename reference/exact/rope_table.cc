@@ -27,7 +27,7 @@ TOUCHSTONE_ENCLOSE(rope_table) {
       width.row(t * J + j).setConstant(angle(f.upper(0, j)) - angle(f.lower(0, j)));
     }
   }
-  out->reals["table"] = Within(value, width + kFunctionError * (value.abs() + width) + kSubnormal);
+  out->reals["table"] = Within(value, width + kFunctionError * (value.abs() + width) + Underflow());
 }
 // [doc: end second reference]
 
@@ -38,9 +38,10 @@ TOUCHSTONE_EVALUATE(rope_table) {
   FloatMatrix table(T * J, 2);
   for (int64_t t = 0; t < T; ++t) {
     for (int64_t j = 0; j < J; ++j) {
-      const float angle = static_cast<float>(positions[static_cast<size_t>(t)]) * f(0, j);
-      table(t * J + j, 0) = Profile::Output(profile.Cos(angle), Dtype::kF32);
-      table(t * J + j, 1) = Profile::Output(profile.Sin(angle), Dtype::kF32);
+      const float angle =
+          profile.Result(static_cast<float>(positions[static_cast<size_t>(t)]) * f(0, j));
+      table(t * J + j, 0) = profile.Output(profile.Cos(angle), Dtype::kF32);
+      table(t * J + j, 1) = profile.Output(profile.Sin(angle), Dtype::kF32);
     }
   }
   out->reals["table"] = table;

@@ -71,8 +71,8 @@ struct Ends {
 Ends ScoreEnds(double low, double high) {
   const double rho = 1.01 * (4.0 * Sigmoid(-low) + 5.0) * kUnit;  // s falls with v
   const bool may_overflow = std::exp(-low) > 0x1p128 * (1.0 - 0x1p-20);
-  const double least = Sigmoid(low) * (1.0 - rho) - 2.0 * kSubnormal;
-  const double tiny = std::isinf(high) ? 0.0 : 2.0 * kSubnormal;
+  const double least = Sigmoid(low) * (1.0 - rho) - 2.0 * Underflow();
+  const double tiny = std::isinf(high) ? 0.0 : 2.0 * Underflow();
   return {may_overflow ? 0.0 : std::max(least, 0.0), Sigmoid(high) * (1.0 + rho) + tiny};
 }
 
@@ -119,7 +119,7 @@ TOUCHSTONE_EVALUATE(router) {
     for (int64_t a = 0; a < A; ++a) {
       const int64_t expert = ranked[static_cast<size_t>(a)];
       const float score = profile.Divide(1.0f, 1.0f + profile.Exp(-logits(t, expert)));
-      scores(t, a) = Profile::Output(score, in.output);
+      scores(t, a) = profile.Output(score, in.output);
       chosen.push_back(expert);
     }
   }

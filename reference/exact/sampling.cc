@@ -224,7 +224,7 @@ TOUCHSTONE_EVALUATE(sampling) {
     const float largest = *std::max_element(z.begin(), z.end());
     std::vector<int64_t> n;
     for (const float z_v : z) {
-      n.push_back(FloorOfWeight(static_cast<double>(profile.Exp(z_v - largest))));
+      n.push_back(FloorOfWeight(static_cast<double>(profile.Exp(profile.Result(z_v - largest)))));
     }
     const uint64_t u =
         Random(in.integer("positions").at(static_cast<size_t>(b)), seed + static_cast<uint64_t>(b));

@@ -1,6 +1,8 @@
 #include "reference/exact/second_reference.h"
 
+#include <cmath>
 #include <stdexcept>
+#include <utility>
 
 namespace touchstone::exact {
 
@@ -26,6 +28,17 @@ const SecondReference& FindSecondReference(const std::string& op) {
     if (row.op == op) return row;
   }
   throw std::out_of_range("no second reference of op " + op);
+}
+
+void Evaluate(const std::string& op, const Profile& profile, Operands<FloatMatrix> in,
+              Results<FloatMatrix>* out) {
+  if (profile.flush_inputs) {
+    for (auto& [name, x] : in.reals) {
+      x = x.unaryExpr(
+          [](float v) { return std::fabs(v) < 0x1p-126f ? std::copysign(0.0f, v) : v; });
+    }
+  }
+  FindSecondReference(op).evaluate(profile, in, out);
 }
 
 Choices Certain(const Integers& values) {

@@ -73,6 +73,10 @@ struct SecondReference {
 
 const SecondReference& FindSecondReference(const std::string& op);
 
+// An op under a profile, which may read subnormal inputs as zeros.
+void Evaluate(const std::string& op, const Profile& profile, Operands<FloatMatrix> in,
+              Results<FloatMatrix>* out);
+
 // One accepted value each: integer outputs that are not a matter of rounding.
 Choices Certain(const Integers& values);
 

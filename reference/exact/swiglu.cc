@@ -37,7 +37,7 @@ Enclosure Silu(const Enclosure& g) {
     double largest = std::max(Silu(low), Silu(high));
     if (low < kTurn && kTurn < high) least = kTurn + 1.0;
     const double rho = 1.01 * (4.0 / (1.0 + std::exp(low)) + 6.0) * kUnit;  // s falls with g
-    const double tiny = kSubnormal * (1.0 + std::max(std::fabs(low), std::fabs(high)));
+    const double tiny = Underflow() * (1.0 + std::max(std::fabs(low), std::fabs(high)));
     least -= rho * std::fabs(least) + tiny;
     largest += rho * std::fabs(largest) + tiny;
     if (std::exp(-low) > 0x1p128 * (1.0 - 0x1p-20)) largest = std::max(largest, 0.0);
@@ -67,7 +67,7 @@ TOUCHSTONE_EVALUATE(swiglu) {
     const float g = gate.data()[i];
     const float quotient = profile.Divide(g, 1.0f + profile.Exp(-g));
     const float silu = profile.At(RoundingPlace::kSilu, quotient, in.storage);
-    y.data()[i] = Profile::Output(silu * up.data()[i], in.output);
+    y.data()[i] = profile.Output(silu * up.data()[i], in.output);
   }
   out->reals["y"] = y;
 }

@@ -70,10 +70,10 @@ TOUCHSTONE_EVALUATE(temperature) {
                                : profile.Divide(reached, floor_scale);
     const float steps = std::floor(quotient);
     const float logarithm = profile.Log(steps + 1.0f);
-    const float growth = logarithm * attn_scale;
+    const float growth = profile.Result(logarithm * attn_scale);
     const float temperature = fused ? std::fma(logarithm, attn_scale, 1.0f) : growth + 1.0f;
     for (int64_t d = 0; d < q.cols(); ++d) {
-      y(row, d) = Profile::Output(q(row, d) * temperature, in.output);
+      y(row, d) = profile.Output(q(row, d) * temperature, in.output);
     }
   }
   out->reals["y"] = y;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -143,6 +144,12 @@ TEST(PluginKernel, StrayWritesAreFoundAndNamed) {
   }
 }
 
+TEST(PluginKernel, OneStrayWriteIsBlamedOnOneRun) {
+  PluginKernel kernel(kKernels + ":touchstone_after_once", RmsNormOp(), Limits());
+  EXPECT_EQ(RunOn(&kernel, SmallCase()).breaches.size(), 1u);
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(IsRight(SmallCase(), RunOn(&kernel, SmallCase())));
+}
+
 TEST(PluginKernel, AnUnwrittenElementKeepsThePoison) {
   PluginKernel kernel(kKernels + ":touchstone_unwritten", RmsNormOp(), Limits());
   RunOptions options;
@@ -203,7 +210,13 @@ TEST(PluginKernel, WhatDoesNotReturnIsStopped) {
 
 TEST(PluginKernel, ThreadsAndChildrenDoNotOutliveTheKernel) {
   EXPECT_TRUE(IsRight(SmallCase(), Conduct("leaves_thread")));
-  EXPECT_TRUE(IsRight(SmallCase(), Conduct("child_returns")));
+  {
+    PluginKernel kernel(kKernels + ":touchstone_child_returns", RmsNormOp(), Limits());
+    for (int i = 0; i < 20; ++i) {
+      const RunResult result = RunOn(&kernel, SmallCase());
+      EXPECT_TRUE(IsRight(SmallCase(), result)) << result.what;
+    }
+  }
   const RunResult result = Conduct("leaves_grandchild");
   EXPECT_EQ(result.state, RunState::kFailed);
   const size_t number = result.what.find("grandchild ");
@@ -268,7 +281,7 @@ TEST(PluginKernel, ConstantsThatDoNotFitAreNamed) {
       {"no_run", "`run` is null"},
       {"no_recipe", "none of the recipes of rmsnorm (f32, bf16)"},
       {"other_processor", "needs what this processor lacks: 'warp\\x07', drive"},
-      {"on_cuda", "CUDA"},
+      {"no_such_cuda", "computes on a CUDA device: "},  // whether there is one here or not
       {"other_device", "device 9"},
       {"no_name", "the `name` of touchstone_no_name is no text"},
       {"function", "touchstone_function is no touchstone_kernel, but a function"},
@@ -341,6 +354,31 @@ TEST(PluginKernel, AMissingWorkerIsSaid) {
   ExpectUnavailable(kKernels, "no_worker_here (it is built together with touchstone)", limits);
   limits.worker = kFolder;
   ExpectUnavailable(kKernels, "cannot start the process of a kernel", limits);
+}
+
+// LD_LIBRARY_PATH while this lives.
+class PretendedCuda {
+ public:
+  PretendedCuda() { setenv("LD_LIBRARY_PATH", (kFolder + "cuda").c_str(), 1); }
+  ~PretendedCuda() { unsetenv("LD_LIBRARY_PATH"); }
+};
+
+TEST(PluginKernel, OnADeviceTheSameIsChecked) {
+  const PretendedCuda cuda;
+  {
+    PluginKernel kernel(kKernels + ":touchstone_on_cuda", RmsNormOp(), Limits());
+    EXPECT_EQ(kernel.info().device, "cuda");
+    for (const char* name : {"f32/normal/C80_T3", "bf16/normal/C5120_T1", "f32/normal/C1_T1"}) {
+      EXPECT_TRUE(IsRight(SmallCase(name), RunOn(&kernel, SmallCase(name)))) << name;
+    }
+  }
+  EXPECT_EQ(Conduct("after_on_cuda").what,
+            "writes 4 bytes before the beginning of y, the nearest 0 bytes before it");
+  const RunResult fails = Conduct("fails_on_cuda");
+  EXPECT_EQ(fails.state, RunState::kCrashed);
+  EXPECT_EQ(fails.what, "after run: CUDA error 700, pretended");
+  ExpectUnavailable(kKernels + ":touchstone_old_on_cuda",
+                    "it has code for sm_80; the device here is sm_90");
 }
 
 TEST(PluginKernel, EveryOpFitsAMessage) {

@@ -9,5 +9,5 @@ TOUCHSTONE_ENCLOSE(negate) {
 // [doc: end second reference]
 
 TOUCHSTONE_EVALUATE(negate) {
-  out->reals["y"] = in.real("x").unaryExpr([&](float x) { return Profile::Output(-x, in.output); });
+  out->reals["y"] = in.real("x").unaryExpr([&](float x) { return profile.Output(-x, in.output); });
 }

@@ -62,6 +62,12 @@ static int after(const touchstone_call* call) {
 }
 KERNEL(after);
 
+static int after_once(const touchstone_call* call) {
+  static int calls;
+  return calls++ == 0 ? after(call) : RmsNorm(call);
+}
+KERNEL(after_once);
+
 static int before(const touchstone_call* call) {
   RmsNorm(call);
   memset((char*)call->outputs[0].data - 12, 1, 4);
@@ -314,6 +320,21 @@ TOUCHSTONE_KERNEL(kv_append) = {TOUCHSTONE_ABI,
                                 0,
                                 kv_append};
 
+/* "On CUDA", where tests have a driver whose device memory is ordinary memory (pretended_cuda.c). */
+static int on_cuda(const touchstone_call* call) {
+  if (call->inputs[0].device.device_type != TOUCHSTONE_CUDA || call->stream == NULL) return 2;
+  return RmsNorm(call);
+}
+static int after_on_cuda(const touchstone_call* call) {
+  on_cuda(call);
+  memset((char*)call->outputs[0].data - 4, 0, 4);
+  return 0;
+}
+static int fails_on_cuda(const touchstone_call* call) {
+  *(int*)call->stream = 700; /* the driver's next answer */
+  return on_cuda(call);
+}
+
 /* Constants with something wrong in them. */
 #define WRONG(symbol, abi, bytes, name, op, recipes, device, needs, run) \
   TOUCHSTONE_KERNEL(symbol) = {abi, bytes, name, op, recipes, device, needs, NULL, run}
@@ -325,7 +346,11 @@ WRONG(no_run, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 3, 1, NULL, NULL);
 WRONG(no_recipe, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 64, 1, NULL, RmsNorm);
 WRONG(one_recipe, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 2, 1, NULL, RmsNorm);
 WRONG(other_processor, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 3, 1, "warp\x07 drive", RmsNorm);
-WRONG(on_cuda, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 3, TOUCHSTONE_CUDA, "sm_90", RmsNorm);
+WRONG(on_cuda, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 3, TOUCHSTONE_CUDA, "sm_80 sm_90", on_cuda);
+WRONG(no_such_cuda, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 3, TOUCHSTONE_CUDA, "sm_10", on_cuda);
+WRONG(old_on_cuda, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 3, TOUCHSTONE_CUDA, "sm_80", on_cuda);
+WRONG(after_on_cuda, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 3, TOUCHSTONE_CUDA, 0, after_on_cuda);
+WRONG(fails_on_cuda, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 3, TOUCHSTONE_CUDA, 0, fails_on_cuda);
 WRONG(other_device, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 3, 9, NULL, RmsNorm);
 WRONG(no_name, TOUCHSTONE_ABI, kBytes, (const char*)16, "rmsnorm", 3, 1, NULL, RmsNorm);
 WRONG(coloured, TOUCHSTONE_ABI, kBytes, "red \x1b[31m", "rmsnorm", 3, 1, NULL, RmsNorm);
