@@ -256,10 +256,14 @@ template <typename Storage>
 void Stream(View<const Storage, 'F', 'C'> weight, const float* x, int64_t group,
             View<Storage, 'T', 'F'> y) {
   switch (y.shape[0]) {
-    case 1: return StreamGroup<Storage, 1>(weight, x, group, y);
-    case 2: return StreamGroup<Storage, 2>(weight, x, group, y);
-    case 3: return StreamGroup<Storage, 3>(weight, x, group, y);
-    default: return StreamGroup<Storage, 4>(weight, x, group, y);
+    case 1:
+      return StreamGroup<Storage, 1>(weight, x, group, y);
+    case 2:
+      return StreamGroup<Storage, 2>(weight, x, group, y);
+    case 3:
+      return StreamGroup<Storage, 3>(weight, x, group, y);
+    default:
+      return StreamGroup<Storage, 4>(weight, x, group, y);
   }
 }
 

@@ -78,8 +78,7 @@ HWY_INLINE void ScaleStep(const float* x, const float* weight, Vector r, bool pa
 }
 HWY_INLINE hn::Vec<Halves> ScaledHalf(const Bf16* x, const Bf16* weight, Vector r) {
   const auto upper = hn::Set(Words(), 0xffff0000u);
-  const Vector unit =
-      hn::BitCast(Floats(), hn::And(NarrowedWords(hn::Mul(LoadWide(x), r)), upper));
+  const Vector unit = hn::BitCast(Floats(), hn::And(NarrowedWords(hn::Mul(LoadWide(x), r)), upper));
   const auto words = NarrowedWords(hn::Mul(unit, LoadWide(weight)));
   return hn::TruncateTo(Halves(), hn::ShiftRight<16>(words));
 }
