@@ -320,7 +320,7 @@ TOUCHSTONE_KERNEL(kv_append) = {TOUCHSTONE_ABI,
                                 0,
                                 kv_append};
 
-/* "On CUDA", where tests have a driver whose device memory is ordinary memory (pretended_cuda.c). */
+/* "On CUDA", where a driver pretends that ordinary memory is the device's (pretended_cuda.c). */
 static int on_cuda(const touchstone_call* call) {
   if (call->inputs[0].device.device_type != TOUCHSTONE_CUDA || call->stream == NULL) return 2;
   return RmsNorm(call);
