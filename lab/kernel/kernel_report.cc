@@ -160,13 +160,13 @@ void AddChoices(const KernelReport& report, Lines* lines) {
 void AddRepeats(const KernelReport& report, Lines* lines) {
   const Determinism& runs = report.determinism;
   if (runs.cases == 0) {
-    lines->Field(2, "determinism", report.info.runs_again
-                                       ? "not tried: no case came to its end"
-                                       : "not tried: this kernel cannot be run again");
-  } else if (runs.different == 0) {
     lines->Field(2, "determinism",
-                 fmt::format("yes: {} cases twice, on 1 thread and on 3, equal in every bit",
-                             runs.cases));
+                 report.info.runs_again ? "not tried: no case came to its end"
+                                        : "not tried: this kernel cannot be run again");
+  } else if (runs.different == 0) {
+    lines->Field(
+        2, "determinism",
+        fmt::format("yes: {} cases twice, on 1 thread and on 3, equal in every bit", runs.cases));
   } else {
     lines->Field(2, "determinism",
                  fmt::format("NO: {} of {} elements differ between two runs, first in {}, {}: {}, "
@@ -212,7 +212,9 @@ void AddDecoys(const KernelReport& report, Lines* lines) {
     rejected += decoy.fate == DecoyFate::kRejected ? 1 : 0;
     if (decoy.fate == DecoyFate::kPassed) passed.push_back(decoy.name);
   }
-  lines->Field(2, "decoys", fmt::format("{} of {} planted faults rejected", rejected, faults));
+  lines->Field(2, "decoys",
+               fmt::format("{} of {} planted faults rejected{}", rejected, faults,
+                           report.widened.empty() ? "" : ", by the bound that is not widened"));
   if (!passed.empty()) {
     lines->Field(2, "", fmt::format("passed: {}", fmt::join(passed, "; ")));
   }

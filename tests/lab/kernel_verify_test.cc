@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -371,6 +372,23 @@ TEST(KernelVerify, UnderItsOwnProfileAKernelIsBitExactAndUnderAnotherItFails) {
   EXPECT_EQ(wrong.verdict, Verdict::kFailed);
   EXPECT_EQ(ExitCodeOf(wrong), kFailed);
   EXPECT_SAYS(Text(wrong), "    profile      y[");
+  EXPECT_SAYS(Text(wrong), "equal bits under profile order=pairwise");
+}
+
+TEST(KernelVerify, AnAllowanceWidensTheBoundAndIsNamed) {
+  const auto flushes = [](Call call) {
+    call.Right();
+    for (int64_t i = 0; i < call.out().count(); ++i) {
+      if (std::fabs(call.out().Real(i)) < 0x1p-126) call.out().SetReal(i, 0.0f);
+    }
+  };
+  KernelOptions options = Quick();
+  EXPECT_EQ(Judge(flushes, options).verdict, Verdict::kFailed);
+  options.allowance = exact::AllowanceFromText("ftz");
+  const KernelReport allowed = Judge(flushes, options);
+  EXPECT_EQ(allowed.verdict, Verdict::kWithinBound) << Text(allowed);
+  EXPECT_SAYS(Text(allowed), " of a widened bound: rmsnorm by mine");
+  EXPECT_SAYS(Text(allowed), "  widened      ftz: ");
 }
 
 TEST(KernelVerify, SaysWhichInnerRoundingsAKernelHas) {
