@@ -29,8 +29,12 @@ class Lines {
   void Raw(const std::string& line) { text_ += line + '\n'; }
 
   void Field(size_t indent, const std::string& label, const std::string& value) {
-    const size_t column = indent + 13;
-    std::string line = fmt::format("{:{}}{:<13}", "", indent, label);
+    const size_t label_width = indent == 4 ? 14 : 13;
+    Wrap(fmt::format("{:{}}{:<{}}", "", indent, label, label_width), indent + label_width, value);
+  }
+
+  // After `line`; further lines begin at the column.
+  void Wrap(std::string line, size_t column, const std::string& value) {
     const std::string shown = PrintableText(value);
     bool fresh = true;  // nothing of the value in this line yet
     for (size_t begin = 0; begin < shown.size();) {
@@ -258,7 +262,7 @@ void AddCase(const KernelReport& report, const CaseReport& one, bool in_detail, 
   };
   if (!in_detail) {
     if (!failures.empty()) head += ", " + told(failures.front());
-    lines->Field(0, "", head);
+    lines->Wrap("", 4, head);
     return;
   }
   lines->Blank();
