@@ -108,6 +108,62 @@ Found PartDropped(const Suspect& suspect) {
   return {};
 }
 
+// Letters along which a real input and an output both go.
+std::set<char> SharedLetters(const OpSpec& op) {
+  std::set<char> in, out;
+  for (const Argument& argument : op.arguments) {
+    if (!IsReal(argument)) continue;
+    std::set<char>& letters = argument.role == Role::kIn ? in : out;
+    letters.insert(argument.dims.begin(), argument.dims.end());
+  }
+  std::erase_if(in, [&](char letter) { return !out.contains(letter) || letter == 'T'; });
+  return in;
+}
+
+// Whether every wrong element whose index along the letter lies outside [begin, end) is right for
+// these inputs. Inside, the kernel may have read what the sum did not.
+bool ExplainsBeside(const Suspect& suspect, const Tensors& inputs, char letter, int64_t begin,
+                    int64_t end) {
+  Suspect other = suspect;
+  other.right = inputs;
+  Run(suspect.c, &other.right, 1);
+  other.expected = Enclose(suspect.c, inputs, AllPlaces(*suspect.c.op, Place::kHull));
+  int64_t explained = 0;
+  for (const auto& [name, wrong] : suspect.wrong) {
+    const Argument& output = suspect.c.op->argument(name);
+    const size_t d = output.dims.find(letter);
+    for (const int64_t i : wrong) {
+      if (d != std::string::npos) {
+        const int64_t at = CoordinatesOf(suspect.got.at(name).shape, i)[d];
+        if (begin <= at && at < end) continue;
+      }
+      if (!Accepts(other, output, i, i)) return false;
+      ++explained;
+    }
+  }
+  return explained > 0;
+}
+
+// A sum over a row that also has an output for each of its elements, as a norm has.
+Found PartMissedBySum(const Suspect& suspect) {
+  if (!suspect.outside) return {};
+  for (const char letter : SharedLetters(*suspect.c.op)) {
+    const int64_t n = suspect.c.size(letter);
+    if (n < 2) continue;
+    for (const LeftOut& part : PartsLeftOut(letter, n)) {
+      for (const Argument& argument : suspect.c.op->arguments) {
+        const bool has = argument.dims.find(letter) != std::string::npos;
+        if (argument.role != Role::kIn || !IsReal(argument) || !has) continue;
+        const Tensors inputs = WithZeros(suspect, argument, letter, part.begin, part.end);
+        if (ExplainsBeside(suspect, inputs, letter, part.begin, part.end)) {
+          return fmt::format("{} of {} is left out of a sum", part.words, argument.name);
+        }
+      }
+    }
+  }
+  return {};
+}
+
 // The case without the last index of a letter.
 Found LastNotSeen(const Suspect& suspect) {
   const OpSpec& op = *suspect.c.op;
@@ -324,6 +380,7 @@ const std::vector<Cause>& CausesByRecomputing() {
   static const std::vector<Cause> causes = {
       {"inputs swapped", InputsSwapped},
       {"part dropped", PartDropped},
+      {"part missed by a sum", PartMissedBySum},
       {"last not seen", LastNotSeen},
       {"positions off", PositionsOff},
       {"attribute off", AttributeOff},

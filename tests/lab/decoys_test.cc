@@ -64,7 +64,7 @@ TEST(Decoys, RoundingFaultsAreMade) {
   const Case c = CaseFromName(op, "bf16/normal/C80_F7_T3");
   const Tensors inputs = MakeTensors(c);
   Tensors right = inputs;
-  Run(c, &right, 1);
+  lab::Run(c, &right, 1);
   int made = 0;
   for (const Decoy& decoy : DecoysOf(op)) {
     if (decoy.name != "truncated in place of rounded") continue;
@@ -83,7 +83,7 @@ TEST(Decoys, AFaultThatChangesNothingIsNone) {
   const Case c = CaseFromName(op, "f32/normal/C80_T3");
   const Tensors inputs = MakeTensors(c);
   Tensors right = inputs;
-  Run(c, &right, 1);
+  lab::Run(c, &right, 1);
   for (const Decoy& decoy : DecoysOf(op)) {
     if (decoy.name == "a and b exchanged") {
       EXPECT_FALSE(decoy.outputs(c, inputs, right).has_value());
