@@ -155,6 +155,7 @@ std::string ShowElement(const Tensor& tensor, int64_t i) {
   if (tensor.dtype == Dtype::kI64) return fmt::format("{}", tensor.values<int64_t>()[i]);
   const double x = tensor.Real(i);
   const int digits = tensor.dtype == Dtype::kF32 ? 8 : 4;
+  if (std::isnan(x)) return fmt::format("NaN (0x{:0{}x})", CanonicalBits(tensor, i), digits);
   return fmt::format("{:a} = {:.9g} (0x{:0{}x})", x, x, CanonicalBits(tensor, i), digits);
 }
 

@@ -65,7 +65,7 @@ float Unrounded(float x) { return x; }
 // Sums that are rounded to bf16 after every addition.
 std::optional<Tensors> InPartialSums(const Case& c, const Tensors& inputs, const Tensors& right) {
   exact::Profile profile;
-  profile.partial = Dtype::kBf16;
+  profile.partial = exact::PartialFormat::kBf16;
   const auto values = Evaluate(c, inputs, profile, true);
   std::optional<Tensors> wrong = OutputsAmong(c, right);
   for (const Argument& argument : c.op->arguments) {

@@ -139,8 +139,9 @@ void JudgeOutputs(const Case& c, const Tensors& inputs, const Tensors& right, co
     }
   }
   if (!profile) {
-    report->outputs =
-        CompareOutputs(c, run.outputs, Enclose(c, inputs, AllPlaces(*c.op, exact::Place::kHull)));
+    report->outputs = CompareOutputs(
+        c, run.outputs,
+        Enclose(c, inputs, AllPlaces(*c.op, exact::Place::kHull), yardstick.allowance));
     for (const auto& [name, output] : report->outputs) {
       Note("bound", *report, output, &report->failures);
     }

@@ -15,7 +15,8 @@ namespace touchstone::lab {
 // What the kernel is held to.
 struct Yardstick {
   Contract contract = Contract::kBounded;
-  exact::Profile profile = {};  // of kProfile
+  exact::Profile profile = {};      // of kProfile
+  exact::Allowance allowance = {};  // of kBounded and kExact: widens the bound
 };
 
 // What the kernel must give: the reference's outputs, or the formula's under the profile.

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <stdexcept>
 
 #include "golden/pending_file.h"
 #include "lab/errors.h"
@@ -78,11 +79,14 @@ std::string CommandOf(const KernelFlags& flags, const std::string& contract,
   return command;
 }
 
-exact::Profile ProfileNamed(const std::string& name) {
-  for (const exact::Profile& profile : exact::HonestProfiles()) {
-    if (profile.name == name) return profile;
+// Both readers say what they expected, and quote what they found as it came.
+template <typename Read>
+auto ReadFlag(const char* flag, const std::string& text, Read read) {
+  try {
+    return read(text);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(fmt::format("{}: {}", flag, PrintableText(error.what())));
   }
-  throw UsageError(fmt::format("--profile: no profile {}", TerminalText(name)));
 }
 
 KernelOptions OptionsOf(const KernelFlags& flags, const std::string& contract,
@@ -96,13 +100,18 @@ KernelOptions OptionsOf(const KernelFlags& flags, const std::string& contract,
   judged.command = CommandOf(flags, contract, options);
   judged.stop = &interrupted;
   if (!flags.recipe.empty()) judged.recipes = {*DtypeFromName(flags.recipe)};
+  judged.allowance = ReadFlag("--allow", flags.allow, exact::AllowanceFromText);
+  if (judged.allowance.any() && !flags.profile.empty()) {
+    throw UsageError("--allow widens the bound; a profile is compared bit for bit");
+  }
   if (contract == "exact") judged.contract = Contract::kExact;
   if (!flags.profile.empty()) {
     if (contract == "exact" || contract == "bounded") {
       throw UsageError(fmt::format("--profile asks for contract profile, not {}", contract));
     }
     judged.contract = Contract::kProfile;
-    judged.profile = ProfileNamed(flags.profile);
+    judged.profile = ReadFlag("--profile", flags.profile, exact::ProfileFromText);
+    judged.profile.name = exact::ProfileText(judged.profile);
   } else if (contract == "profile") {
     throw UsageError("--contract profile needs --profile and its name or choices");
   }
@@ -151,9 +160,9 @@ KernelReport Judged(const KernelFlags& flags, const OpSpec& op, KernelOptions op
     progress.Clear();
     return report;
   } catch (const KernelCrashed& crash) {
-    return WithoutRun(
-        flags.kernel, op, options,
-        crash.state == RunState::kTimedOut ? Verdict::kTimedOut : Verdict::kCrashed, crash.what());
+    return WithoutRun(flags.kernel, op, options,
+                      crash.state == RunState::kTimedOut ? Verdict::kTimedOut : Verdict::kCrashed,
+                      crash.what());
   } catch (const KernelUnavailable& missing) {
     return WithoutRun(flags.kernel, op, options, Verdict::kNotRun, missing.what());
   }
@@ -174,7 +183,9 @@ void AddKernelFlags(CLI::App* verify, KernelFlags* flags) {
       ->add_option("--profile", flags->profile,
                    "hold it to the bits of a numerics profile: a name, or its choices")
       ->group(group);
-  verify->add_option("--allow", flags->allow, "widen the bound: tf32, ftz, ... (by commas)")
+  verify
+      ->add_option("--allow", flags->allow,
+                   "widen the bound: tf32, tf32_truncated, ftz (by commas)")
       ->group(group);
   verify->add_option("--recipe", flags->recipe, "only this recipe: f32 or bf16")
       ->check(CLI::IsMember({"f32", "bf16"}))

@@ -29,8 +29,12 @@ class Lines {
   void Raw(const std::string& line) { text_ += line + '\n'; }
 
   void Field(size_t indent, const std::string& label, const std::string& value) {
-    const size_t column = indent + 13;
-    std::string line = fmt::format("{:{}}{:<13}", "", indent, label);
+    const size_t label_width = indent == 4 ? 14 : 13;
+    Wrap(fmt::format("{:{}}{:<{}}", "", indent, label, label_width), indent + label_width, value);
+  }
+
+  // After `line`; further lines begin at the column.
+  void Wrap(std::string line, size_t column, const std::string& value) {
     const std::string shown = PrintableText(value);
     bool fresh = true;  // nothing of the value in this line yet
     for (size_t begin = 0; begin < shown.size();) {
@@ -160,13 +164,13 @@ void AddChoices(const KernelReport& report, Lines* lines) {
 void AddRepeats(const KernelReport& report, Lines* lines) {
   const Determinism& runs = report.determinism;
   if (runs.cases == 0) {
-    lines->Field(2, "determinism", report.info.runs_again
-                                       ? "not tried: no case came to its end"
-                                       : "not tried: this kernel cannot be run again");
-  } else if (runs.different == 0) {
     lines->Field(2, "determinism",
-                 fmt::format("yes: {} cases twice, on 1 thread and on 3, equal in every bit",
-                             runs.cases));
+                 report.info.runs_again ? "not tried: no case came to its end"
+                                        : "not tried: this kernel cannot be run again");
+  } else if (runs.different == 0) {
+    lines->Field(
+        2, "determinism",
+        fmt::format("yes: {} cases twice, on 1 thread and on 3, equal in every bit", runs.cases));
   } else {
     lines->Field(2, "determinism",
                  fmt::format("NO: {} of {} elements differ between two runs, first in {}, {}: {}, "
@@ -212,7 +216,9 @@ void AddDecoys(const KernelReport& report, Lines* lines) {
     rejected += decoy.fate == DecoyFate::kRejected ? 1 : 0;
     if (decoy.fate == DecoyFate::kPassed) passed.push_back(decoy.name);
   }
-  lines->Field(2, "decoys", fmt::format("{} of {} planted faults rejected", rejected, faults));
+  lines->Field(2, "decoys",
+               fmt::format("{} of {} planted faults rejected{}", rejected, faults,
+                           report.widened.empty() ? "" : ", by the bound that is not widened"));
   if (!passed.empty()) {
     lines->Field(2, "", fmt::format("passed: {}", fmt::join(passed, "; ")));
   }
@@ -256,7 +262,7 @@ void AddCase(const KernelReport& report, const CaseReport& one, bool in_detail, 
   };
   if (!in_detail) {
     if (!failures.empty()) head += ", " + told(failures.front());
-    lines->Field(0, "", head);
+    lines->Wrap("", 4, head);
     return;
   }
   lines->Blank();

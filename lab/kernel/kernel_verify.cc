@@ -39,6 +39,22 @@ std::string RecipeNames(const std::vector<Dtype>& recipes) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
+// What an allowance adds to the bound, as allowance.h defines it.
+std::vector<std::string> WidenedBy(const exact::Allowance& allowance) {
+  std::vector<std::string> lines;
+  if (allowance.tf32) {
+    lines.emplace_back("tf32: each operand of a contraction rounded to 11 bits, off by 2^-11");
+  }
+  if (allowance.tf32_truncated) {
+    lines.emplace_back(
+        "tf32_truncated: each operand of a contraction cut to 11 bits, off by 2^-10");
+  }
+  if (allowance.ftz) {
+    lines.emplace_back("ftz: inputs, products, sums and outputs below 2^-126 may be 0");
+  }
+  return lines;
+}
+
 bool Holds(const std::vector<Dtype>& recipes, Dtype recipe) {
   return std::find(recipes.begin(), recipes.end(), recipe) != recipes.end();
 }
@@ -58,7 +74,7 @@ class Judgement {
   Judgement(const OpSpec& op, Kernel* kernel, const KernelOptions& options,
             const KernelEvents& events)
       : op_(op), kernel_(*kernel), options_(options), events_(events) {
-    yardstick_ = {options.contract, options.profile};
+    yardstick_ = {options.contract, options.profile, options.allowance};
   }
 
   KernelReport Report() {
@@ -67,6 +83,7 @@ class Judgement {
     report_.info = kernel_.info();
     report_.contract = options_.contract;
     if (options_.contract == Contract::kProfile) report_.profile = options_.profile.name;
+    report_.widened = WidenedBy(options_.allowance);
     report_.command = options_.command;
     ChooseCases();
     RunCases();
@@ -175,8 +192,7 @@ class Judgement {
     if (ran.first.state == RunState::kRefused) {
       report->verdict = Verdict::kNotRun;
       const std::string said = report_.info.runs_again ? "refused: " : "";
-      report->reason =
-          ran.first.what.empty() ? "refused by the kernel" : said + ran.first.what;
+      report->reason = ran.first.what.empty() ? "refused by the kernel" : said + ran.first.what;
     }
     if (ran.first.state != RunState::kDone || !OutputsAreWhole(ran.c, ran.first, report)) {
       if (ran.first.state == RunState::kDone) ran.first.state = RunState::kFailed;
@@ -350,7 +366,8 @@ class Judgement {
     if (!all.empty()) report_.profiles = MatchingProfiles(all);
     std::vector<Sample> rounding = Samples(true);
     if (rounding.size() > kPlaceSamples) rounding.resize(kPlaceSamples);
-    if (options_.contract != Contract::kProfile) report_.places = PlacesUsedIn(rounding);
+    if (options_.contract != Contract::kProfile)
+      report_.places = PlacesUsedIn(rounding, options_.allowance);
   }
 
   void SetVerdict() {

@@ -17,7 +17,8 @@ namespace touchstone::lab {
 
 struct KernelOptions {
   Contract contract = Contract::kBounded;
-  exact::Profile profile = {};  // of contract profile
+  exact::Profile profile = {};      // of contract profile
+  exact::Allowance allowance = {};  // widens the bound; the report names it
   std::string only_case = {};   // the name of one case; empty: all
   Suite suite = Suite::kDefault;
   bool smallest = false;             // of each input class and recipe the smallest case

@@ -31,14 +31,15 @@ std::vector<uint64_t> SettingsOf(size_t places) {
   return settings;
 }
 
-bool Explains(const Sample& sample, const Places& places) {
-  return CompareWithExpected(sample.c, sample.got, Enclose(sample.c, sample.inputs, places))
-             .outside == 0;
+bool Explains(const Sample& sample, const Places& places, const exact::Allowance& allowance) {
+  const Expected expected = Enclose(sample.c, sample.inputs, places, allowance);
+  return CompareWithExpected(sample.c, sample.got, expected).outside == 0;
 }
 
 }  // namespace
 
-std::vector<PlaceUse> PlacesUsedIn(const std::vector<Sample>& samples) {
+std::vector<PlaceUse> PlacesUsedIn(const std::vector<Sample>& samples,
+                                   const exact::Allowance& allowance) {
   std::vector<const Sample*> rounding;
   for (const Sample& sample : samples) {
     if (sample.c.recipe != Dtype::kF32) rounding.push_back(&sample);
@@ -54,7 +55,7 @@ std::vector<PlaceUse> PlacesUsedIn(const std::vector<Sample>& samples) {
       places[names[i]] = (setting >> i & 1) != 0 ? Place::kOn : Place::kOff;
     }
     if (std::all_of(rounding.begin(), rounding.end(),
-                    [&](const Sample* sample) { return Explains(*sample, places); })) {
+                    [&](const Sample* sample) { return Explains(*sample, places, allowance); })) {
       explaining.push_back(setting);
     }
   }

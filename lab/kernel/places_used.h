@@ -25,6 +25,7 @@ struct PlaceUse {
 // Tries all settings of up to four places; of more, all on, all off, and each alone off or on.
 // Empty where the op has no such place or the samples hold no recipe that rounds. Samples in f32
 // are passed over: there no place rounds.
-std::vector<PlaceUse> PlacesUsedIn(const std::vector<Sample>& samples);
+std::vector<PlaceUse> PlacesUsedIn(const std::vector<Sample>& samples,
+                                   const exact::Allowance& allowance = {});
 
 }  // namespace touchstone::lab

@@ -45,6 +45,21 @@ expect 0 '' verify rmsnorm --json report.json --junit report.xml
 assert json.load(open("report.json"))["reports"][0]["op"] == "rmsnorm"
 xml.dom.minidom.parse("report.xml")'
 expect 3 'cannot write' verify rmsnorm --json no_such_folder/report.json
+# Kernels that are not there, and flags that need one.
+expect 3 'NOT RUN' verify rmsnorm --kernel ./no_such_kernel.so --json report.json --junit report.xml
+/usr/bin/python3 -c 'import json, xml.dom.minidom
+assert json.load(open("report.json"))["reports"][0]["verdict"] == "NOT RUN"
+assert xml.dom.minidom.parse("report.xml").getElementsByTagName("skipped")'
+expect 2 'exactly one op' verify rmsnorm linear --kernel ./mine.so
+expect 2 'no op' verify no_such_op --kernel ./mine.so
+expect 2 'give --kernel' verify rmsnorm --profile order=pairwise
+expect 2 'give --kernel' verify rmsnorm --allow ftz
+expect 2 'needs --profile' verify rmsnorm --kernel ./mine.so --contract profile
+expect 2 '--profile' verify rmsnorm --kernel ./mine.so --profile order=nonsense
+expect 2 '--allow' verify rmsnorm --kernel ./mine.so --allow everything
+expect 2 '--memory-limit' verify rmsnorm --kernel ./mine.so --memory-limit much
+expect 2 'needs --inputs' verify rmsnorm --outputs out.h5
+expect 4 'no_such_file' verify rmsnorm --inputs no_such_file.h5 --outputs out.h5
 # A golden file that is none; no golden file at all.
 mkdir -p root/golden/ops
 printf 'no HDF5' >root/golden/ops/rmsnorm.h5
@@ -53,4 +68,4 @@ expect 4 'rmsnorm.h5' verify rmsnorm
 rm root/golden/ops/rmsnorm.h5
 expect 1 'no golden/ops/rmsnorm.h5' verify rmsnorm
 expect 4 'MANIFEST' golden check
-echo "24 commands gave the promised exit codes"
+echo "36 commands gave the promised exit codes"
