@@ -1,7 +1,7 @@
 // Runs the CUDA starters on the processor: threads of a block are fibers that take turns at
 // __syncthreads, blocks run one after the other. The test writes `kernel<<<blocks, threads, bytes,
-// stream>>>(arguments)` as `Launch(blocks, threads, stream, kernel-as-a-function)`. What it shows is
-// that the arithmetic and the indices are right; nothing about a GPU.
+// stream>>>(arguments)` as `Launch(blocks, threads, stream, kernel-as-a-function)`. It shows that
+// the arithmetic and the indices are right, and nothing about a GPU.
 #pragma once
 
 #include <ucontext.h>
