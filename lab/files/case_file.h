@@ -1,7 +1,7 @@
 // Cases as files, to be run on another machine: `cases` writes the inputs, whoever runs them writes
 // the outputs, `verify --inputs --outputs` judges.
 //
-//   <op>/<case>/<tensor>   one dataset a tensor: in a file of inputs those before the run, in a file
+//   <op>/<case>/<tensor>   one dataset a tensor: in a file of inputs those before the run, in one
 //                          of outputs those after it; the case has its three parts,
 //                          rmsnorm/bf16/normal/C80_T3/x
 //   group attributes       of a case: op, recipe, input_class, seed, `digest`, and one f64 for each
@@ -42,7 +42,8 @@ std::string GroupOf(const Case& c);
 // The case with the inputs that its name generates.
 FileCase GeneratedCase(const Case& c);
 
-// Writes a file, case by case. It appears whole in Close(), or not at all. Digests are computed anew.
+// Writes a file, case by case. It appears whole in Close(), or not at all. Digests are computed
+// anew.
 class CaseWriter {
  public:
   explicit CaseWriter(const std::string& path);

@@ -1,5 +1,5 @@
-// A candidate that ran somewhere else: the outputs that it wrote, in a file (case_file.h). It cannot
-// be run again, so determinism and batch invariance are not judged.
+// A candidate that ran somewhere else: the outputs that it wrote, in a file (case_file.h). It
+// cannot be run again, so determinism and batch invariance are not judged.
 #pragma once
 
 #include <map>

@@ -7,7 +7,8 @@
 //   static void op_<op>(int bf16, <letters of the shapes>, <inputs>, <attributes>, <outputs>)
 //
 // each in the order in which the spec lists them, attributes by name; a tensor that is both is an
-// output. In C, floating-point tensors are arrays of float that hold values of the recipe's storage.
+// output. In C, floating-point tensors are arrays of float that hold values of the recipe's
+// storage.
 #pragma once
 
 #include <string>

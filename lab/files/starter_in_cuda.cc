@@ -1,4 +1,5 @@
-// The starter in CUDA C++: storage types, what unpacks a call, and the kernel of lab/starter/<op>.cu.
+// The starter in CUDA C++: storage types, what unpacks a call, and the kernel of
+// lab/starter/<op>.cu.
 #include <fmt/format.h>
 
 #include <string>

@@ -144,13 +144,8 @@ KernelReport Judged(const KernelFlags& flags, const OpSpec& op, KernelOptions op
   };
   try {
     std::unique_ptr<Kernel> kernel;
+    if (!flags.inputs.empty()) options.given = ReadCases(flags.inputs, &op);
     if (flags.kernel.empty()) {
-      options.given = ReadCases(flags.inputs);
-      std::erase_if(options.given, [&](const FileCase& one) { return one.c.op != &op; });
-      if (options.given.empty()) {
-        throw UsageError(
-            fmt::format("{}: it has no case of {}", TerminalText(flags.inputs), op.name));
-      }
       kernel = std::make_unique<RecordedKernel>(flags.outputs, op, options.given);
     } else {
       kernel = std::make_unique<PluginKernel>(flags.kernel, op, limits);
@@ -174,11 +169,12 @@ void AddKernelFlags(CLI::App* verify, KernelFlags* flags) {
   const std::string group = "A kernel of yours";
   verify->add_option("--kernel", flags->kernel, "a shared library: ./mine.so, ./mine.so:symbol")
       ->group(group);
-  verify
-      ->add_option("--inputs", flags->inputs,
-                   "cases that a kernel ran somewhere else (`cases` writes them)")
+  verify->add_option("--inputs", flags->inputs, "cases of a file that `cases` or `fuzz` wrote")
       ->group(group);
-  verify->add_option("--outputs", flags->outputs, "what it computed from them")->group(group);
+  verify
+      ->add_option("--outputs", flags->outputs,
+                   "what a kernel that ran somewhere else computed from them")
+      ->group(group);
   verify
       ->add_option("--profile", flags->profile,
                    "hold it to the bits of a numerics profile: a name, or its choices")
@@ -205,9 +201,11 @@ bool JudgesKernel(const KernelFlags& flags) {
   const auto refuse = [](bool given, const std::string& flag, const std::string& why) {
     if (given) throw UsageError(fmt::format("{} {}", flag, why));
   };
-  refuse(library && recorded, "--kernel", "runs a kernel, --inputs and --outputs judge what ran");
+  refuse(library && !flags.outputs.empty(), "--outputs",
+         "is what a kernel wrote that ran somewhere else: leave out --kernel");
   refuse(recorded && flags.inputs.empty(), "--outputs", "needs --inputs: the cases that were run");
-  refuse(recorded && flags.outputs.empty(), "--inputs", "needs --outputs: what the kernel wrote");
+  refuse(!library && recorded && flags.outputs.empty(), "--inputs",
+         "needs --outputs, what a kernel wrote, or --kernel, which is run on them");
   if (!library) {
     const std::string why = "is about a kernel that is run here: give --kernel too";
     refuse(!flags.memory_limit.empty(), "--memory-limit", why);
@@ -231,6 +229,9 @@ int VerifyKernelCommand(const KernelFlags& flags, const std::string& contract,
   const OpSpec* op = FindOp(options.ops.front());
   if (op == nullptr) {
     throw UsageError(fmt::format("no op or chain '{}' (`list` names them)", options.ops.front()));
+  }
+  if (!flags.inputs.empty() && (options.smallest || options.suite == Suite::kFull)) {
+    throw UsageError("--inputs says which cases there are: leave out --smallest and --suite");
   }
   std::vector<std::string> read;
   for (const std::string& file : {flags.kernel, flags.inputs, flags.outputs}) {

@@ -11,10 +11,10 @@
 namespace touchstone::lab {
 
 struct KernelFlags {
-  std::string kernel;   // PATH or PATH:SYMBOL
+  std::string kernel;           // PATH or PATH:SYMBOL
   std::string inputs, outputs;  // files of cases (lab/files), in place of a kernel
-  std::string profile;  // a name, or choices as text; empty: another contract
-  std::string allow;    // what widens the bound, separated by commas
+  std::string profile;          // a name, or choices as text; empty: another contract
+  std::string allow;            // what widens the bound, separated by commas
   std::string recipe;
   std::string memory_limit;
   double time_limit = 0.0;  // seconds a call; 0: the default

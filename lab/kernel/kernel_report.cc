@@ -369,6 +369,11 @@ std::string KernelText(const KernelReport& report, const TextStyle& style) {
   if (!style.quiet) {
     for (const std::string& line : report.widened) lines.Field(2, "widened", line);
     lines.Field(2, "cases", CaseCounts(report));
+    if (report.given > 0) {
+      lines.Field(2, "given",
+                  fmt::format("{} of {} cases have values of the file, not those of their names",
+                              report.given, report.cases.size()));
+    }
   }
   AddNotRun(report, &lines);
   if (!style.quiet) {

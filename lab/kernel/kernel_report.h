@@ -70,6 +70,7 @@ struct KernelReport {
   std::vector<Dtype> left_out = {};  // recipes of the op that were not run, and why
   std::string left_out_reason = {};
   std::vector<CaseReport> cases = {};
+  int64_t given = 0;  // of them, with values of a file in place of those that the name generates
 
   // All cases together.
   Comparison bound = {};

@@ -136,6 +136,7 @@ ordered_json Row(const KernelReport& report) {
                     {"widened", report.widened}};
   row.update({{"cases", report.Ran()},
               {"cases_not_run", report.Count(Verdict::kNotRun)},
+              {"cases_given", report.given},
               {"elements", bound.compared},
               {"undecidable", bound.undecidable},
               {"outside", bound.outside},

@@ -137,6 +137,7 @@ class Judgement {
       report.name = one.c.Name();
       report.recipe = one.c.recipe;
       report.input_class = one.c.input_class;
+      report_.given += one.given ? 1 : 0;
       cases_.push_back(std::move(one));
     }
   }

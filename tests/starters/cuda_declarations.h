@@ -1,5 +1,5 @@
-// What the CUDA starters use of CUDA, declared only: enough for `clang -x cuda -fsyntax-only` to check
-// them for host and device on a machine without CUDA's headers.
+// What the CUDA starters use of CUDA, declared only: enough for `clang -x cuda -fsyntax-only` to
+// check them for host and device on a machine without CUDA's headers.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,7 @@
 // Runs the CUDA starters on the processor: threads of a block are fibers that take turns at
 // __syncthreads, blocks run one after the other. The test writes `kernel<<<blocks, threads, bytes,
-// stream>>>(arguments)` as `Launch(blocks, threads, kernel-as-a-function)`. What it shows is that the
-// arithmetic and the indices are right; nothing about a GPU.
+// stream>>>(arguments)` as `Launch(blocks, threads, stream, kernel-as-a-function)`. It shows that
+// the arithmetic and the indices are right, and nothing about a GPU.
 #pragma once
 
 #include <ucontext.h>
@@ -76,7 +76,8 @@ class BlockOfFibers {
 
 inline void __syncthreads() { BlockOfFibers::Only().Yield(); }
 
-inline void Launch(unsigned blocks, unsigned threads, const std::function<void()>& body) {
+inline void Launch(unsigned blocks, unsigned threads, cudaStream_t,
+                   const std::function<void()>& body) {
   for (unsigned b = 0; b < blocks; ++b) {
     blockIdx = {b, 0, 0};
     BlockOfFibers::Only().Run(threads, body);

@@ -1,6 +1,6 @@
 // What the plug-ins here share: a call of op linear as matrices of floats, and the outputs back in
-// the recipe's storage. Each plug-in hands the matrices to a library that nobody here wrote, or does
-// on purpose what a wrong kernel does.
+// the recipe's storage. Each plug-in hands the matrices to a library that nobody here wrote, or
+// does on purpose what a wrong kernel does.
 #pragma once
 
 #include <cstdint>

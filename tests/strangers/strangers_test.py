@@ -1,8 +1,8 @@
 """strangers_test.py PROGRAM FOLDER: kernels of op linear that nobody here wrote, and wrong ones.
 
-The plug-ins of tests/strangers lie in FOLDER; one whose library is not installed is NOT RUN. Each right
-one must be judged honestly: within the bound, whatever its order of summation, with the order named
-where the panel of profiles has it. Each wrong one must be FAILED, with the words that help."""
+The plug-ins of tests/strangers lie in FOLDER; one whose library is not installed is NOT RUN. Each
+right one must be judged honestly: within the bound, whatever its order of summation, with the order
+named where the panel of profiles has it. Each wrong one must be FAILED with the words that help."""
 
 import ctypes
 import json
@@ -69,8 +69,8 @@ def check_right(checks, library, name):
 
 
 def check_flushed(checks, kernel, name, *flags):
-    """Subnormals flushed to zero: FAILED, in the classes with subnormals, and within the bound where
-    that is allowed."""
+    """Subnormals flushed to zero: FAILED, in the classes with subnormals, and within the bound
+    where that is allowed."""
     code, text, report = checks.judge(kernel, *flags)
     checks.expect(f"{name} FAILED", code == 1 and text.startswith("FAILED"), f"code {code}\n{text}")
     failed = {failure["case"].split("/")[1] for failure in report.get("failures", [])}
@@ -119,6 +119,8 @@ def check_wrong(checks, symbol, *words, flags=()):
 
 def check_wrong_kernels(checks):
     check_wrong(checks, "truncated_operands", "cut to tf32", flags=("--recipe", "f32"))
+    code, text, _ = checks.judge("wrong.so:truncated_operands", "--allow", "tf32_truncated")
+    checks.expect("truncated_operands where that is allowed", code == 0 and "widened" in text, text)
     check_wrong(checks, "transposed_tile", "t and f are transposed")
     check_wrong(checks, "dropped_channels", "the tail of c beyond the last multiple of 8")
     check_wrong(checks, "dropped_columns", "never written")
