@@ -10,6 +10,7 @@
 
 #include "fuzz/search/fuzz_run.h"
 #include "lab/errors.h"
+#include "lab/kernel/plugin_kernel.h"
 #include "lab/progress_line.h"
 #include "lab/spec.h"
 
@@ -57,6 +58,7 @@ class StopOnSignals {
 struct FuzzFlags {
   std::string op, time = "60s", contract = "bounded";
   FuzzOptions options;
+  lab::KernelLimits limits;
 };
 
 int Fuzz(FuzzFlags flags) {
@@ -70,7 +72,9 @@ int Fuzz(FuzzFlags flags) {
   options.searched.exact = flags.contract == "exact";
   MakeKernel make_kernel;
   if (!options.searched.kernel.empty()) {
-    throw lab::UsageError("--kernel: not built in yet");
+    make_kernel = [op, kernel = options.searched.kernel, limits = flags.limits] {
+      return std::make_unique<lab::PluginKernel>(kernel, *op, limits);
+    };
   }
 
   const lab::ProgressLine progress;
@@ -96,6 +100,8 @@ void AddFuzzCommand(CLI::App* app, lab::RunCommand* run) {
   fuzz->add_option("--kernel", options.searched.kernel,
                    "a library, ./mine.so or ./mine.so:symbol (default: the reference by its bound, "
                    "and the implementations built in by its bits)");
+  fuzz->add_option("--timeout", flags->limits.seconds, "seconds for one run of the kernel")
+      ->check(CLI::Range(0.01, 1e5));
   fuzz->add_option("--contract", flags->contract, "bits (exact) or bound (bounded, the default)")
       ->check(CLI::IsMember({"exact", "bounded"}));
   fuzz->add_option("--time", flags->time, "how long: 60s (default), 5m, 1h");
