@@ -14,5 +14,7 @@ void AddGenerateCommand(CLI::App* app, RunCommand* run);
 void AddTraceCommand(CLI::App* app, RunCommand* run);
 void AddDiffCommand(CLI::App* app, RunCommand* run);
 void AddAgreeCommand(CLI::App* app, RunCommand* run);
+void AddCasesCommand(CLI::App* app, RunCommand* run);
+void AddNewCommand(CLI::App* app, RunCommand* run);
 
 }  // namespace touchstone::lab

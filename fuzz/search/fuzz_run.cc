@@ -127,7 +127,7 @@ class Run {
   int Finish() {
     events_.progress("");
     const Coverage& coverage = search_->coverage();
-    events_.say(CoverageText(op_, coverage, search_->seconds()));
+    events_.say(CoverageText(op_, search_->generator().recipes(), coverage, search_->seconds()));
     if (events_.stop()) events_.say("stopped: --resume continues\n");
     for (size_t i = 0; i < earlier_; ++i) {
       events_.say(fmt::format("found before: {} ({}/{})\n", ledger_.failures[i].kind,

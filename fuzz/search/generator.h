@@ -30,6 +30,7 @@ class Generator {
   Generator(const lab::OpSpec& op, std::vector<Dtype> recipes);
 
   const lab::OpSpec& op() const { return *op_; }
+  const std::vector<Dtype>& recipes() const { return recipes_; }
 
   // Trial `index` of a seed. Throws ContractViolation where this attempt is no valid input.
   Trial Make(uint64_t seed, uint64_t index, uint32_t attempt) const;

@@ -33,9 +33,11 @@ std::string Values(const std::map<Key, int64_t>& counts) {
 }
 
 // Classes of the op's list in each recipe, those that no trial met.
-std::vector<std::string> Unmet(const lab::OpSpec& op, const Coverage& coverage) {
+std::vector<std::string> Unmet(const lab::OpSpec& op, const std::vector<Dtype>& recipes,
+                               const Coverage& coverage) {
   std::set<std::string> unmet;
   for (const lab::Case& c : lab::CasesOf(op)) {
+    if (std::find(recipes.begin(), recipes.end(), c.recipe) == recipes.end()) continue;
     const std::string name = fmt::format("{}/{}", Name(c.recipe), c.input_class);
     if (!coverage.classes.contains(name)) unmet.insert(name);
   }
@@ -55,7 +57,8 @@ std::string ProgressText(const lab::OpSpec& op, const Coverage& coverage, double
                      coverage.patterns.size());
 }
 
-std::string CoverageText(const lab::OpSpec& op, const Coverage& coverage, double seconds) {
+std::string CoverageText(const lab::OpSpec& op, const std::vector<Dtype>& recipes,
+                         const Coverage& coverage, double seconds) {
   std::string text = fmt::format(
       "{} cases in {:.1f} s, {:.0f} a second; {} elements compared, {} undecidable\n",
       coverage.trials, seconds, Rate(coverage, seconds), coverage.compared, coverage.undecidable);
@@ -74,7 +77,7 @@ std::string CoverageText(const lab::OpSpec& op, const Coverage& coverage, double
   }
   text += fmt::format("  {:<10} {}\n", "classes", fmt::join(classes, ", "));
   text += fmt::format("  {:<10} {}\n", "values", fmt::join(patterns, ", "));
-  const std::vector<std::string> unmet = Unmet(op, coverage);
+  const std::vector<std::string> unmet = Unmet(op, recipes, coverage);
   if (!unmet.empty()) text += fmt::format("  {:<10} {}\n", "not met", fmt::join(unmet, ", "));
   text +=
       fmt::format("  {:<10} {} drawn cases that the op's contract does not allow, {} given up\n",

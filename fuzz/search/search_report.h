@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "fuzz/search/search.h"
 
@@ -12,6 +13,7 @@ namespace touchstone::fuzz {
 std::string ProgressText(const lab::OpSpec& op, const Coverage& coverage, double seconds);
 
 // Lines: cases, what was met of sizes, attributes, classes and values, what was left out.
-std::string CoverageText(const lab::OpSpec& op, const Coverage& coverage, double seconds);
+std::string CoverageText(const lab::OpSpec& op, const std::vector<Dtype>& recipes,
+                         const Coverage& coverage, double seconds);
 
 }  // namespace touchstone::fuzz

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lab/chain.h"
+#include "lab/kernel/call_attributes.h"
 
 namespace touchstone::fuzz {
 namespace {
@@ -156,7 +157,7 @@ std::string StandaloneProgram(const Trial& trial, const Judgement& judgement, bo
     ++number;
   }
   if (elements > kMostElements) return "";
-  for (const auto& [name, value] : trial.c.attributes) {
+  for (const auto& [name, value] : lab::CallAttributes(trial.c)) {
     attributes.push_back(fmt::format("{{\"{}\", {}}}", name, value));
   }
   const size_t counts[] = {inputs.size(), outputs.size(), attributes.size()};
