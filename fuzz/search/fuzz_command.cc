@@ -86,7 +86,12 @@ int Fuzz(FuzzFlags flags) {
     std::fflush(stdout);
   };
   const StopOnSignals stop;
-  return RunFuzz(*op, options, make_kernel, events);
+  try {
+    return RunFuzz(*op, options, make_kernel, events);
+  } catch (const lab::KernelCrashed& crash) {
+    fmt::print(stderr, "touchstone: {}\n", crash.what());
+    return lab::kCrashed;
+  }
 }
 
 }  // namespace
