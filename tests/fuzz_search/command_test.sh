@@ -72,11 +72,11 @@ kill -INT "$pid"
 code=0
 wait "$pid" || code=$?
 ((code == 0)) && grep -qF -- '--resume continues' out || fail "interrupted: exit code $code"
+[[ $(find stopped -type f | wc -l) -eq 1 ]] || fail "an interrupted search left more than its ledger"
 "$program" fuzz rmsnorm --time 60s --resume --out stopped >out 2>&1 &
 pid=$!
 sleep 1.5
 kill -KILL "$pid"
 wait "$pid" 2>/dev/null || true
 expect 0 'resumed: seed 1, trial' rmsnorm --resume --cases 5 --out stopped
-[[ $(find stopped -type f | wc -l) -eq 1 ]] || fail "a killed search left more than its ledger"
 echo "$checks commands and two signals behave as written"
