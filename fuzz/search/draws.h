@@ -1,8 +1,8 @@
 // Random decisions of one trial. They follow from (seed, trial, attempt) alone, so that a trial is
 // the same whoever makes it and whatever was made before.
 //
-// Philox4x32-10 with counter (block, trial lo, trial hi, 2 + attempt * 2^8) and the seed as key. Rule
-// N10 has 0 in the last word and rule N11 has 1: no generated tensor shares a word with a decision.
+// Philox4x32-10 with counter (block, trial lo, trial hi, 2 + attempt * 2^8) and the seed as key.
+// Rule N10 has 0 in the last word and rule N11 has 1: no generated tensor shares a word with a decision.
 #pragma once
 
 #include <array>

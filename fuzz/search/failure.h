@@ -1,7 +1,7 @@
 // A failure as it is kept: the trial that was found, the smallest that fails alike, and the files
 // that show it.
 //
-//   <op>-<seed>-<trial>.h5    the smallest case's inputs (lab/files/case_file.h): `verify OP --inputs`
+//   <op>-<seed>-<trial>.h5    the smallest case's inputs (lab/files/case_file.h), for `verify`
 //   <op>-<seed>-<trial>.cc    a program of its own that calls the kernel on them, where it is a
 //                             library and the inputs are few
 //   <op>-<seed>-<trial>.txt   what failed, with the lines that repeat it

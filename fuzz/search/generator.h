@@ -4,8 +4,8 @@
 // A trial starts from a line of the op's case list and moves away from it. What holds between
 // letters (D even, H a multiple of G, A <= E) is not written in a spec, and is found in two ways: a
 // trial that breaks an op's contract throws ContractViolation in the reference, is counted and made
-// again by the next attempt; and from the second attempt on, sizes keep the relations that all lines
-// of the list have.
+// again by the next attempt; and from the second attempt on, sizes keep the relations that all
+// lines of the list have.
 #pragma once
 
 #include <cstdint>

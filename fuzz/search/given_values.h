@@ -14,7 +14,7 @@ namespace touchstone::fuzz {
 const std::vector<std::string>& PatternNames();
 
 // Replaces the values of one or more inputs, and marks the trial as given. Integer tensors keep
-// their values, exchanged, repeated or moved by one: which of them are valid the op's contract says.
+// their values, exchanged, repeated or moved by one: the op's contract says which are valid.
 void GiveValues(Draws* draws, Trial* trial);
 
 }  // namespace touchstone::fuzz

@@ -45,8 +45,8 @@ void Coverage::Note(const Trial& trial, const Judgement& judgement) {
   for (const std::string& pattern : trial.patterns) ++patterns[pattern];
 }
 
-// Trials that the threads take one after the other, in ascending order. Whatever is taken is run, so
-// that when all threads have ended every trial before `end` that was taken has run.
+// Trials that the threads take one after the other, in ascending order. Whatever is taken is run,
+// so that when all threads have ended every trial before `end` that was taken has run.
 struct Search::Batch {
   std::atomic<uint64_t> next;
   std::atomic<uint64_t> end;  // lowered to a failure; no trial behind it counts

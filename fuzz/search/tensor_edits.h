@@ -12,7 +12,7 @@ namespace touchstone::fuzz {
 enum class Corner { kFirst, kLast };
 
 // The trial's values in the shapes of `c`, which differs from its case in sizes or attributes.
-// Integer tensors may follow from sizes (offsets, ids): with `integers_of_class` they are made anew.
+// Integer tensors may follow from sizes (offsets, ids): `integers_of_class` makes them anew.
 // Throws ContractViolation where the op's fill refuses.
 Trial Resized(const Trial& trial, const lab::Case& c, Corner corner, bool integers_of_class);
 

@@ -1,5 +1,6 @@
-// Cases on which something was wrong once, kept and tried for ever: golden/worst/<op>/*.h5, files of
-// cases (lab/files/case_file.h) as `fuzz` writes them. A file that is put there needs no other step.
+// Cases on which something was wrong once, or nearly, kept and tried for ever: golden/worst/<op>/,
+// files of cases (lab/files/case_file.h) as `fuzz` writes them. A file that is put there needs no
+// other step.
 #pragma once
 
 #include <vector>

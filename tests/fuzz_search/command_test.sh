@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# command_test.sh PROGRAM COMPILER: `fuzz` on the command line: exit codes, a stranger's kernel, what
-# an interrupt and a kill leave.
+# command_test.sh PROGRAM COMPILER: `fuzz` on the command line: exit codes, a stranger's kernel, and
+# what an interrupt and a kill leave.
 set -euo pipefail
 
 program=$1 compiler=$2
@@ -72,7 +72,7 @@ kill -INT "$pid"
 code=0
 wait "$pid" || code=$?
 ((code == 0)) && grep -qF -- '--resume continues' out || fail "interrupted: exit code $code"
-[[ $(find stopped -type f | wc -l) -eq 1 ]] || fail "an interrupted search left more than its ledger"
+[[ $(find stopped -type f | wc -l) -eq 1 ]] || fail "interrupted: more is left than its ledger"
 "$program" fuzz rmsnorm --time 60s --resume --out stopped >out 2>&1 &
 pid=$!
 sleep 1.5
