@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "fuzz/search/fuzz_command.h"
 #include "golden/hdf5_file.h"
 #include "golden/pending_file.h"
 #include "lab/command_line.h"
@@ -90,6 +91,7 @@ int Main(int count, char** words) {
   lab::AddAgreeCommand(&app, &run);
   lab::AddCasesCommand(&app, &run);
   lab::AddNewCommand(&app, &run);
+  fuzz::AddFuzzCommand(&app, &run);
 
   CLI::App* doctor = app.add_subcommand("doctor", "Describes this machine and what works here");
 

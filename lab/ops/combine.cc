@@ -51,6 +51,7 @@ TOUCHSTONE_OP_SPEC(combine) = {
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
           const int64_t T = c.size('T'), R = c.size('R'), C = c.size('C');
           if (argument.name == "row_token") {
+            TOUCHSTONE_REQUIRE(T > 0 || R == 0);
             // Rows as op dispatch sorts them: every token once in each pass over the tokens, the
             // passes (experts) one after the other. uneven: w mod T, with tokens 0 and 3 left out.
             for (int64_t r = 0; r < R; ++r) {

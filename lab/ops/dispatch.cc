@@ -63,6 +63,7 @@ TOUCHSTONE_OP_SPEC(dispatch) = {
           const std::string& own = c.input_class;
           const int64_t A = c.size('A'), E = c.size('E'), C = c.size('C');
           if (argument.name == "chosen") {
+            TOUCHSTONE_REQUIRE(E >= (own == "gaps" ? 2 : 1) || out->count() == 0);
             // chosen[t,a] = (e + a (E - 1)) mod E, the choices e, e - 1, ... of the token, with
             //   e = w_t mod E; one_expert: E - 1; gaps: odd, 2 (w_t mod floor(E / 2)) + 1
             for (int64_t t = 0; t < c.size('T'); ++t) {

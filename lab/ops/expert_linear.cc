@@ -66,6 +66,7 @@ TOUCHSTONE_OP_SPEC(expert_linear) = {
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
           const int64_t R = c.size('R'), E = c.size('E'), F = c.size('F'), C = c.size('C');
           if (argument.name == "offsets") {
+            TOUCHSTONE_REQUIRE(E > 0);
             // first_expert: 0, R, R ... last_expert: 0 ... 0, R. Others: floor(R e^2 / E^2).
             for (int64_t e = 0; e <= E; ++e) {
               int64_t offset = R * e * e / (E * E);

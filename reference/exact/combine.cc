@@ -31,19 +31,21 @@ TOUCHSTONE_ENCLOSE(combine) {
     const auto& mine = rows[static_cast<size_t>(t)];
     if (mine.empty()) continue;
     Enclosure sum = Exactly(Matrix::Zero(1, x.cols()));
-    Matrix size = Matrix::Zero(1, x.cols());  // sum |row|
+    Matrix size = Matrix::Zero(1, x.cols());  // sum |row| of the finite ones
     for (const int64_t r : mine) {
       sum.value += x.value.row(r);
       sum.lower += x.lower.row(r);
       sum.upper += x.upper.row(r);
       sum.undecidable = sum.undecidable || x.undecidable.row(r);
-      size += x.lower.row(r).abs().max(x.upper.row(r).abs());
+      size += x.value.row(r).isFinite().select(x.lower.row(r).abs().max(x.upper.row(r).abs()),
+                                               Matrix::Zero(1, x.cols()));
     }
     const double before_last = static_cast<double>(mine.size()) - 2.0;
     if (before_last > 0.0) {
       sum.lower -= before_last * (kUnit * size + FlushedSum());
       sum.upper += before_last * (kUnit * size + FlushedSum());
-      sum.undecidable = sum.undecidable || (size > kOverflow && sum.value.isFinite());
+      // Finite rows may add up to an infinity, which a row that is the other one makes a NaN.
+      sum.undecidable = sum.undecidable || (size > kOverflow && !sum.value.isNaN());
     }
     Settle(&sum);
     if (mine.size() > 1) sum = Rounded(sum, LastOperation(in.storage));

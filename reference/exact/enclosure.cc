@@ -246,6 +246,17 @@ Enclosure ContractOperands(const Enclosure& a, const Enclosure& b) {
     return x.undecidable || (x.value.isFinite() && !(x.lower.isFinite() && x.upper.isFinite()));
   };
   const Mask a_open = no_middle(a), b_open = no_middle(b);
+  // An infinity times what may be zero in one computation and not in another, by underflow say, is a
+  // NaN or an infinity.
+  const auto may_be_zero = [](const Enclosure& x) -> Matrix {
+    return (x.lower <= 0.0 && 0.0 <= x.upper && x.lower < x.upper).cast<double>();
+  };
+  const auto infinite = [](const Enclosure& x) -> Matrix { return x.value.isInf().cast<double>(); };
+  if (a.value.isInf().any() || b.value.isInf().any()) {
+    const Matrix meets =
+        product(may_be_zero(a), infinite(b)) + product(infinite(a), may_be_zero(b));
+    y.undecidable = y.undecidable || (meets > 0.0 && !y.value.isNaN());
+  }
   for (int64_t i = 0; i < a.rows(); ++i) {
     if (a_open.row(i).any()) y.undecidable.row(i).setConstant(true);
   }
