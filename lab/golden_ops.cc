@@ -1,7 +1,9 @@
 #include "lab/golden_ops.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -25,9 +27,71 @@ std::string EntryName(const std::string& op, const std::string& path) {
   return fmt::format("ops/{}.h5:{}", op, path);
 }
 
+std::string HashPrefix(const std::string& op) { return fmt::format("ops/{}:", op); }
+
+bool AnyHashed(const OpSpec& op) {
+  return std::any_of(op.cases.begin(), op.cases.end(),
+                     [](const CaseRow& row) { return row.hashed; });
+}
+
+// The case's tensors after the run; of a hashed case their entries alone are kept.
+struct Made {
+  Tensors tensors;
+  std::map<std::string, golden::Entry> entries;
+};
+
+Made MakeCase(const Case& c) {
+  Made made{MakeGolden(c, 1), {}};
+  if (!c.hashed) return made;
+  for (const Argument& argument : c.op->arguments) {
+    made.entries.emplace(HashName(c, argument.name),
+                         golden::EntryOf(made.tensors.at(argument.name)));
+  }
+  made.tensors.clear();
+  return made;
+}
+
+std::vector<Made> MakeCases(const std::vector<Case>& cases, int threads) {
+  std::vector<Made> made(cases.size());
+  const int64_t count = static_cast<int64_t>(cases.size());
+  ParallelFor(count, threads, [&](int64_t i) {
+    made[static_cast<size_t>(i)] = MakeCase(cases[static_cast<size_t>(i)]);
+  });
+  return made;
+}
+
+std::vector<Case> HashedCases() {
+  std::vector<Case> hashed;
+  for (const OpSpec* op : AllOps()) {
+    for (const Case& c : CasesOf(*op)) {
+      if (c.hashed) hashed.push_back(c);
+    }
+  }
+  return hashed;
+}
+
 }  // namespace
 
 std::string GoldenFile(const std::string& op) { return fmt::format("golden/ops/{}.h5", op); }
+
+std::string HashName(const Case& c, const std::string& tensor) {
+  return fmt::format("{}{}/{}", HashPrefix(c.op->name), c.Name(), tensor);
+}
+
+std::optional<Difference> HashDifference(const Case& c, const Frozen& frozen,
+                                         const std::string& name, const Tensor& tensor) {
+  const golden::Entry is = golden::EntryOf(tensor);
+  const auto was = frozen.entries.find(HashName(c, name));
+  if (was == frozen.entries.end()) {
+    return Difference{name, "", "no hash of it in golden/MANIFEST", "its hash"};
+  }
+  if (is == was->second) return {};
+  const auto show = [](const golden::Entry& entry) {
+    return fmt::format("{} {} ({})", entry.sha256.substr(0, 16), Name(entry.dtype),
+                       fmt::join(entry.shape, ", "));
+  };
+  return Difference{name, "", "hash " + show(is), "hash " + show(was->second)};
+}
 
 std::string BeforeName(const std::string& tensor) { return tensor + "_before"; }
 
@@ -56,6 +120,12 @@ Frozen ReadFrozen(const OpSpec& op) {
     frozen.cases[path.substr(0, slash)].emplace(path.substr(slash + 1), reader.Read(path));
   }
   frozen.found = true;
+  const std::string manifest = ManifestFile(RepositoryRoot());
+  if (AnyHashed(op) && std::filesystem::exists(manifest)) {
+    for (auto& [name, entry] : golden::ReadManifest(manifest).entries) {
+      if (name.starts_with(HashPrefix(op.name))) frozen.entries.emplace(name, entry);
+    }
+  }
   return frozen;
 }
 
@@ -76,26 +146,28 @@ void WriteGolden(const std::vector<std::string>& ops, const std::string& root, i
   }
   std::filesystem::create_directories(root + "/golden/ops");
   for (const OpSpec* op : chosen) {
-    const std::string mine = EntryName(op->name, "");
-    std::erase_if(manifest.entries,
-                  [&](const auto& entry) { return entry.first.starts_with(mine); });
+    const std::string in_file = EntryName(op->name, ""), hashed = HashPrefix(op->name);
+    std::erase_if(manifest.entries, [&](const auto& entry) {
+      return entry.first.starts_with(in_file) || entry.first.starts_with(hashed);
+    });
 
     const std::vector<Case> cases = CasesOf(*op);
-    std::vector<Tensors> results(cases.size());
-    ParallelFor(static_cast<int64_t>(cases.size()), threads, [&](int64_t i) {
-      results[static_cast<size_t>(i)] = MakeGolden(cases[static_cast<size_t>(i)], 1);
-    });
+    std::vector<Made> results = MakeCases(cases, threads);
     golden::Writer writer(root + "/" + GoldenFile(op->name));
     for (size_t i = 0; i < cases.size(); ++i) {
       const Case& c = cases[i];
       const std::string group = c.Name();
-      for (const auto& [name, tensor] : results[i]) {
+      for (const auto& [name, tensor] : results[i].tensors) {
         const std::string path = group + "/" + name;
         writer.Write(path, tensor);
-        if (!manifest.entries.emplace(EntryName(op->name, path), golden::EntryOf(tensor)).second) {
+        results[i].entries.emplace(EntryName(op->name, path), golden::EntryOf(tensor));
+      }
+      for (const auto& entry : results[i].entries) {
+        if (!manifest.entries.insert(entry).second) {
           throw std::logic_error(fmt::format("op {} has two cases {}", op->name, group));
         }
       }
+      if (c.hashed) continue;
       writer.WriteText(group, "input_class", c.input_class);
       writer.WriteNumber(group, "seed", static_cast<double>(c.seed));
       for (const auto& [name, value] : c.attributes) writer.WriteNumber(group, name, value);
@@ -133,7 +205,9 @@ std::vector<std::string> CheckGolden(const std::string& root, int threads, int64
       }
     }
   }
-  for (const auto& [name, made] : ModelEntries(root, threads)) {
+  std::map<std::string, golden::Entry> again = ModelEntries(root, threads);
+  for (Made& made : MakeCases(HashedCases(), threads)) again.merge(made.entries);
+  for (const auto& [name, made] : again) {
     const auto entry = manifest.entries.find(name);
     seen.insert(name);
     ++*tensors;
@@ -148,7 +222,7 @@ std::vector<std::string> CheckGolden(const std::string& root, int threads, int64
   }
   for (const auto& [name, entry] : manifest.entries) {
     if (!seen.contains(name))
-      note(fmt::format("{}: in golden/MANIFEST but in no file and no model", name));
+      note(fmt::format("{}: in golden/MANIFEST but in no file, no hashed case and no model", name));
   }
   return problems;
 }

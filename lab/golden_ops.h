@@ -4,12 +4,17 @@
 //   <recipe>/<class>/<sizes>/<tensor>      inputs as generated, intermediates of chains, outputs;
 //                                          <tensor>_before: one that is both, before the run
 //   group attributes                       the op's attributes of the case (f64), seed, input class
+//
+// Of a case that is `hashed` the manifest alone knows: the hashes of its arguments after the run.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "golden/manifest.h"
+#include "lab/judge.h"
 #include "lab/spec.h"
 
 namespace touchstone::lab {
@@ -20,9 +25,17 @@ std::string GoldenFile(const std::string& op);
 // The frozen tensors of every case of an op. `found` is false where there is no file.
 struct Frozen {
   bool found = false;
-  std::map<std::string, Tensors> cases;  // by Case::Name
+  std::map<std::string, Tensors> cases;          // by Case::Name
+  std::map<std::string, golden::Entry> entries;  // of hashed cases, by HashName
 };
 Frozen ReadFrozen(const OpSpec& op);
+
+// "ops/linear:bf16/normal/C5120_F64_T2/y", the manifest's name for a tensor of a hashed case.
+std::string HashName(const Case& c, const std::string& tensor);
+
+// How a tensor of a hashed case differs from the hash, dtype and shape that are frozen.
+std::optional<Difference> HashDifference(const Case& c, const Frozen& frozen,
+                                         const std::string& name, const Tensor& tensor);
 
 // The name of an in and out tensor's first value.
 std::string BeforeName(const std::string& tensor);
@@ -34,8 +47,8 @@ Tensors MakeGolden(const Case& c, int threads);
 // where empty) below `root`, and the manifest anew.
 void WriteGolden(const std::vector<std::string>& ops, const std::string& root, int threads);
 
-// The files and the golden models' activations, computed again, against the manifest; and the
-// manifest against both: one line a problem, at most twenty. `tensors` counts what was hashed.
+// The files, and hashed cases and the golden models' activations, computed again, against the
+// manifest; and the manifest against all of them: one line a problem, at most twenty. `tensors` counts what was hashed.
 std::vector<std::string> CheckGolden(const std::string& root, int threads, int64_t* tensors);
 
 }  // namespace touchstone::lab

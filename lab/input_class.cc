@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "lab/errors.h"
+#include "lab/recorded_inputs.h"
 #include "reference/formats/philox.h"
 
 namespace touchstone::lab {
@@ -35,12 +36,28 @@ float ClassValue(const std::string& name, uint32_t w, int64_t last_index, Dtype 
   }
   if (name == "specials") return w % 64 == 0 ? Special((w >> 6) % 8, dtype) : normal;
   if (name == "zeros") return w % 2 == 0 ? 0.0f : -0.0f;
+  if (name == "nans") return w % 16 == 0 ? NAN : normal;
   throw UsageError("no input class " + name);
 }
 
 bool IsGeneral(const std::string& input_class) {
   const auto& names = GeneralClassNames();
   return std::find(names.begin(), names.end(), input_class) != names.end();
+}
+
+// The general class of an argument that the op does not fill itself. tiny, tiny_weight and nans have
+// one unusual input among normal ones; an op's own class may leave some tensors as they are in
+// class normal.
+std::string ClassOf(const Case& c, const Argument& argument) {
+  if (IsGeneral(c.input_class)) return c.input_class;
+  int place = 0;  // among the real inputs
+  for (const Argument& before : c.op->arguments) {
+    if (before.name == argument.name) break;
+    place += before.role != Role::kOut && before.stored != Stored::kI64 ? 1 : 0;
+  }
+  if (c.input_class == "tiny" && place == 0) return "subnormals";
+  if (c.input_class == "tiny_weight" && place == 1) return "subnormals";
+  return c.input_class == "nans" && place == 0 ? "nans" : "normal";
 }
 
 }  // namespace
@@ -74,6 +91,14 @@ uint32_t TensorNumber(const std::string& path) {
          static_cast<uint32_t>(digest[2]) << 16 | static_cast<uint32_t>(digest[3]) << 24;
 }
 
+std::vector<CaseRow> Hashed(std::vector<CaseRow> rows, Suite suite) {
+  for (CaseRow& row : rows) {
+    row.hashed = true;
+    row.suite = suite;
+  }
+  return rows;
+}
+
 Tensors MakeTensors(const Case& c) {
   Tensors tensors;
   for (const Argument& argument : c.op->arguments) {
@@ -90,11 +115,11 @@ Tensors MakeTensors(const Case& c) {
     } else {
       const std::string path = c.op->name + "/" + c.Name() + "/" + argument.name;
       const uint32_t number = TensorNumber(path);
-      if (!c.op->fill || !c.op->fill(c, argument, number, &tensor)) {
+      if (c.input_class == "real" && c.op->recorded.contains(argument.name)) {
+        FillRecorded(c, argument, &tensor);
+      } else if (!c.op->fill || !c.op->fill(c, argument, number, &tensor)) {
         if (dtype == Dtype::kI64) throw UsageError(path + ": an i64 tensor that no fill makes");
-        // An op's own class may leave some tensors as they are in class normal.
-        FillByClass(IsGeneral(c.input_class) ? c.input_class : "normal", c.seed, number,
-                    argument.exponent, &tensor);
+        FillByClass(ClassOf(c, argument), c.seed, number, argument.exponent, &tensor);
       }
     }
     tensors.emplace(argument.name, std::move(tensor));

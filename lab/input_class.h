@@ -11,6 +11,14 @@
 //   specials    rule N10, but where w mod 64 = 0 one of +inf, -inf, NaN, +0, -0, largest, -largest,
 //               smallest subnormal, by (w >> 6) mod 8
 //   zeros       +0 where w is even, -0 where it is odd
+//
+// Classes of one unusual input among normal ones, for ops that list them:
+//
+//   tiny         the first real input is of class subnormals
+//   tiny_weight  the second one is
+//   nans         the first one is NaN where w mod 16 = 0
+//
+// Class `real` is no formula: recorded_inputs.h.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +41,9 @@ float NormalValue(uint32_t word, Dtype dtype, int exponent);
 
 // The tensor number of a path (rule N10): first four bytes, little endian, of its SHA-256.
 uint32_t TensorNumber(const std::string& path);
+
+// The same rows, of which golden files hold hashes alone.
+std::vector<CaseRow> Hashed(std::vector<CaseRow> rows, Suite suite = Suite::kDefault);
 
 // All tensors of a case: inputs generated, outputs of the right shape, all bits set (a NaN).
 Tensors MakeTensors(const Case& c);

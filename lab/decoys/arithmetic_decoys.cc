@@ -29,9 +29,11 @@ std::optional<Tensors> WithReals(const Case& c, const Tensors& inputs, const Rea
   return Rerun(c, std::move(edited));
 }
 
+// Asks the exponent's bits, not std::isfinite: with that one g++ 12.2 gives back x for 16 bits.
 float WithoutLow(float x, int bits) {
-  const uint32_t mask = ~((uint32_t{1} << bits) - 1);
-  return std::isfinite(x) ? std::bit_cast<float>(std::bit_cast<uint32_t>(x) & mask) : x;
+  const uint32_t word = std::bit_cast<uint32_t>(x);
+  if ((word & 0x7f800000u) == 0x7f800000u) return x;
+  return std::bit_cast<float>(word & ~((uint32_t{1} << bits) - 1));
 }
 
 float Flushed(float x, Dtype) { return std::fabs(x) < 0x1p-126f ? std::copysign(0.0f, x) : x; }
@@ -56,8 +58,9 @@ float Truncated(float x) { return WithoutLow(x, 16); }
 
 // Rounding to nearest, but halves away from zero.
 float HalvesAway(float x) {
-  if (!std::isfinite(x)) return x;
-  return std::bit_cast<float>((std::bit_cast<uint32_t>(x) + 0x8000u) & 0xffff0000u);
+  const uint32_t word = std::bit_cast<uint32_t>(x);
+  if ((word & 0x7f800000u) == 0x7f800000u) return x;
+  return std::bit_cast<float>((word + 0x8000u) & 0xffff0000u);
 }
 
 float Unrounded(float x) { return x; }

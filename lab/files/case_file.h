@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "golden/hdf5_file.h"
 #include "lab/spec.h"
 
 namespace touchstone::lab {
@@ -41,12 +42,22 @@ std::string GroupOf(const Case& c);
 // The case with the inputs that its name generates.
 FileCase GeneratedCase(const Case& c);
 
-// Writes the file whole or not at all. Digests are computed anew.
+// Writes a file, case by case. It appears whole in Close(), or not at all. Digests are computed anew.
+class CaseWriter {
+ public:
+  explicit CaseWriter(const std::string& path);
+  void Write(const FileCase& written);
+  void Close() { writer_.Close(); }
+
+ private:
+  golden::Writer writer_;
+};
 void WriteCases(const std::string& path, const std::vector<FileCase>& cases);
-// The cases in the order of their groups' names. Throws golden::BadFile with what, where and what
-// was expected: for another version of the contract or format, an op, case or tensor that does not
-// exist, a tensor that is missing or has another shape or dtype, inputs that are not those of the
-// digest, and inputs that the op's contract refuses.
-std::vector<FileCase> ReadCases(const std::string& path);
+
+// The cases, or those of one op, in the order of their groups' names. Throws golden::BadFile with
+// what, where and what was expected: for another version of the contract or format, an op, case or
+// tensor that does not exist, a tensor that is missing or has another shape or dtype, inputs that
+// are not those of the digest, and inputs that the op's contract refuses.
+std::vector<FileCase> ReadCases(const std::string& path, const OpSpec* only = nullptr);
 
 }  // namespace touchstone::lab

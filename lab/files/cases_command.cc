@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lab/command_line.h"
@@ -35,29 +36,39 @@ std::vector<Case> Chosen(const OpSpec& op, const CasesFlags& flags) {
   return cases;
 }
 
+// Whatever the command line has wrong is said before anything is made.
+std::vector<Case> AllChosen(const CasesFlags& flags) {
+  std::vector<Case> all;
+  for (const std::string& name : flags.ops) {
+    const OpSpec* op = FindOp(name);
+    if (op == nullptr) {
+      throw UsageError(fmt::format("no op or chain '{}' (`list` names them)", name));
+    }
+    if (std::count(flags.ops.begin(), flags.ops.end(), name) > 1) {
+      throw UsageError(fmt::format("{} stands on the command line twice", name));
+    }
+    std::vector<Case> chosen = Chosen(*op, flags);
+    if (chosen.empty()) {
+      throw UsageError(fmt::format("{} has no case in recipe {}", name, flags.recipe));
+    }
+    for (Case& c : chosen) all.push_back(std::move(c));
+  }
+  return all;
+}
+
 int Cases(const CasesFlags& flags) {
   RequireOutput("--out", flags.out, {});
   if (!flags.only_case.empty() && flags.ops.size() != 1) {
     throw UsageError("--case needs exactly one op before it");
   }
+  const std::vector<Case> cases = AllChosen(flags);
   const ProgressLine progress;
-  std::vector<FileCase> cases;
-  for (size_t i = 0; i < flags.ops.size(); ++i) {
-    const OpSpec* op = FindOp(flags.ops[i]);
-    if (op == nullptr) {
-      throw UsageError(fmt::format("no op or chain '{}' (`list` names them)", flags.ops[i]));
-    }
-    if (std::count(flags.ops.begin(), flags.ops.end(), op->name) > 1) {
-      throw UsageError(fmt::format("{} stands on the command line twice", op->name));
-    }
-    progress.Show(fmt::format("{} of {}: {}", i + 1, flags.ops.size(), op->name));
-    const std::vector<Case> chosen = Chosen(*op, flags);
-    if (chosen.empty()) {
-      throw UsageError(fmt::format("{} has no case in recipe {}", op->name, flags.recipe));
-    }
-    for (const Case& c : chosen) cases.push_back(GeneratedCase(c));
+  CaseWriter writer(flags.out);
+  for (size_t i = 0; i < cases.size(); ++i) {
+    progress.Show(fmt::format("{} of {}: {}", i + 1, cases.size(), GroupOf(cases[i])));
+    writer.Write(GeneratedCase(cases[i]));
   }
-  WriteCases(flags.out, cases);
+  writer.Close();
   progress.Clear();
   fmt::print(
       "wrote {}: {} cases, {} bytes\n"

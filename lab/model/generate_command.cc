@@ -12,6 +12,7 @@
 
 #include "lab/command_line.h"
 #include "lab/errors.h"
+#include "lab/model/backends.h"
 #include "lab/model/number_list.h"
 #include "reference/checkpoint/bad_checkpoint.h"
 #include "reference/checkpoint/text_weights.h"
@@ -21,7 +22,7 @@ namespace touchstone::lab {
 namespace {
 
 struct GenerateOptions {
-  std::string model, prompt_ids, prompt, recipe = "f32";
+  std::string model, prompt_ids, prompt, recipe = "f32", backend;
   bool has_prompt = false, no_bos = false, ids = false;
   int64_t max_new = 64;
   double temperature = 0.0, top_p = 1.0;
@@ -113,7 +114,8 @@ int RunGenerate(const GenerateOptions& options) {
   const GenerationChoice choice{options.max_new,
                                 {options.temperature, options.top_p, options.seed},
                                 model.config.tokens.ends,
-                                options.threads};
+                                options.threads,
+                                BackendOf(options.backend)};
 
   TokenPrinter printer(bytes && !options.ids);
   for (const int64_t token : prompt) {
@@ -165,6 +167,7 @@ void AddGenerateCommand(CLI::App* app, RunCommand* run) {
                        "0, the default: greedy; else sampled by rule N11");
   generate->add_option("--top-p", options->top_p, "the nucleus (default: 1, all tokens)");
   generate->add_option("--seed", options->seed, "of sampling (default: 1)");
+  AddBackendOption(generate, &options->backend);
   options->threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   generate->add_option("--threads", options->threads, "threads (default: all)")
       ->check(CLI::Range(1, 1024));

@@ -31,7 +31,8 @@ std::vector<std::string> GoldenModels(const std::string& root) {
 }
 
 std::map<std::string, Tensor> ModelActivations(const std::string& root, const std::string& model,
-                                               Dtype recipe, int64_t prefill, int threads) {
+                                               Dtype recipe, int64_t prefill, int threads,
+                                               const Backend& backend) {
   const std::string folder = Folder(root, model), input_file = folder + "/input.h5";
   const checkpoint::TextModelFolder opened = checkpoint::OpenTextModel(folder, recipe);
   const TextConfig& config = opened.config.text;
@@ -40,7 +41,7 @@ std::map<std::string, Tensor> ModelActivations(const std::string& root, const st
   std::vector<std::vector<int64_t>> sequences;
   for (int64_t b = 0; b < inputs.batch; ++b) sequences.push_back(inputs.ids_of(b));
 
-  return WholeActivations(config, opened.weights.get(), sequences, {prefill, threads, {}});
+  return WholeActivations(config, opened.weights.get(), sequences, {prefill, threads, {}, backend});
 }
 
 std::string ModelEntryName(const std::string& model, Dtype recipe, const std::string& path) {

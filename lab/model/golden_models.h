@@ -10,6 +10,7 @@
 #include "golden/manifest.h"
 #include "reference/formats/dtype.h"
 #include "reference/formats/tensor.h"
+#include "reference/model/backend.h"
 
 namespace touchstone::lab {
 
@@ -18,7 +19,8 @@ std::vector<std::string> GoldenModels(const std::string& root);
 
 // Every activation of a model, by path: (B, T, ...).
 std::map<std::string, Tensor> ModelActivations(const std::string& root, const std::string& model,
-                                               Dtype recipe, int64_t prefill, int threads);
+                                               Dtype recipe, int64_t prefill, int threads,
+                                               const Backend& backend = {});
 
 // "models/scout-tiny/bf16:layer.00/attention/q"
 std::string ModelEntryName(const std::string& model, Dtype recipe, const std::string& path);

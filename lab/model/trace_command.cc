@@ -11,6 +11,7 @@
 #include "golden/hdf5_file.h"
 #include "lab/command_line.h"
 #include "lab/errors.h"
+#include "lab/model/backends.h"
 #include "lab/model/number_list.h"
 #include "lab/model/trace_file.h"
 #include "lab/output_file.h"
@@ -22,7 +23,7 @@ namespace touchstone::lab {
 namespace {
 
 struct TraceOptions {
-  std::string model, inputs, recipe, layers, out;
+  std::string model, inputs, recipe, layers, out, backend;
   int64_t prefill = 0;
   int threads = 1;
 };
@@ -37,6 +38,7 @@ int Trace(const TraceOptions& options) {
   TraceChoice choice;
   choice.prefill = options.prefill;
   choice.threads = options.threads;
+  choice.backend = BackendOf(options.backend);
   choice.all_layers = options.layers.empty();
   if (!options.layers.empty()) {
     for (const int64_t layer : NumberList("--layers", options.layers, layers - 1)) {
@@ -84,6 +86,7 @@ void AddTraceCommand(CLI::App* app, RunCommand* run) {
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 24));
   trace->add_option("--layers", options->layers, "layers to write, 0,3,5-7 (default: all)");
   trace->add_option("--out", options->out, "the HDF5 file to write")->required();
+  AddBackendOption(trace, &options->backend);
   options->threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   trace->add_option("--threads", options->threads, "threads (default: all)")
       ->check(CLI::Range(1, 1024));

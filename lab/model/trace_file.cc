@@ -73,7 +73,7 @@ int64_t WriteTrace(const TextConfig& config, TextWeights* weights, const TextInp
   for (int64_t b = 0; b < inputs.batch; ++b) sequences.push_back(inputs.ids_of(b));
 
   TraceWriter writer(file, inputs);
-  const ForwardChoice forward{choice.prefill, choice.threads, choice.progress};
+  const ForwardChoice forward{choice.prefill, choice.threads, choice.progress, choice.backend};
   Forward(config, weights, sequences, forward,
           [&](const std::string& path, int64_t sequence, int64_t first, const Tensor& rows) {
             if (left_out.contains(path.substr(0, path.find('/')))) return;

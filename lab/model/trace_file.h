@@ -10,6 +10,7 @@
 #include <string>
 
 #include "lab/recording/recording.h"
+#include "reference/model/backend.h"
 #include "reference/model/text_config.h"
 #include "reference/model/text_weights.h"
 
@@ -21,6 +22,7 @@ struct TraceChoice {
   std::set<int64_t> layers = {};
   int threads = 1;
   std::function<void(int64_t layer)> progress = {};
+  Backend backend = {};
 };
 
 // Runs the model, one layer's weights in memory at a time, and writes rows as they come. The file

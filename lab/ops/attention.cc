@@ -17,33 +17,48 @@ TOUCHSTONE_OP_SPEC(attention) = {
     .sizes = {{'T', 4}, {'S', 7}, {'H', 4}, {'G', 2}, {'D', 8}},
     .attributes = {{"chunk", 0}},
     .rules = {"N1", "N3", "N5", "N6", "N7", "N9", "N12"},
-    .cases =
-        Rows({GeneralClasses({}),
-              {{"normal", {{'T', 0}}},
-               {"normal", {{'S', 0}}},
-               {"normal", {{'T', 1}, {'S', 1}, {'H', 1}, {'G', 1}, {'D', 1}}},
-               {"normal", {{'T', 3}, {'S', 33}, {'H', 5}, {'G', 1}, {'D', 3}}},
-               {"normal", {{'T', 2}, {'S', 65}, {'H', 3}, {'G', 3}, {'D', 16}}},
-               {"normal", {{'T', 1}, {'S', 2}, {'H', 40}, {'G', 8}, {'D', 128}}},
-               {"normal", {{'T', 1}, {'S', 5}, {'H', 1}, {'G', 1}, {'D', 520}}},
-               {"normal", {{'T', 9}, {'S', 11}}, {{"chunk", 4}}},
-               {"specials", {{'T', 9}, {'S', 11}}, {{"chunk", 4}}},
-               {"normal", {{'T', 6}, {'S', 34}, {'H', 2}, {'G', 1}}, {{"chunk", 16}}},
-               {"integers", {{'T', 6}, {'S', 1100}, {'H', 2}, {'G', 1}, {'D', 2}}},
-               {"edges", {{'T', 6}, {'S', 1100}, {'H', 2}, {'G', 1}, {'D', 4}}},
-               {"edges", {{'T', 3}, {'S', 8194}, {'H', 1}, {'G', 1}, {'D', 1}}, {{"chunk", 8192}}},
-               {"witness", {{'S', 16}, {'D', 16}}},
-               {"witness", {{'T', 9}, {'S', 16}, {'D', 16}}, {{"chunk", 4}}},
-               {"witness", {{'T', 6}, {'S', 34}, {'H', 2}, {'G', 1}, {'D', 34}}, {{"chunk", 16}}},
-               {"uniform", {{'S', 16}}},
-               {"uniform", {{'T', 9}, {'S', 11}}, {{"chunk", 4}}},
-               {"peaky", {}},
-               {"peaky", {{'S', 40}, {'D', 16}}},
-               {"rising", {}},
-               {"rising", {{'T', 2}, {'S', 1030}, {'H', 1}, {'G', 1}, {'D', 2}}},
-               {"far", {}},
-               {"far", {}, {{"chunk", 4}}},
-               {"far", {}, {{"chunk", 8192}}}}}),
+    .cases = Rows(
+        {GeneralClasses({}),
+         {{"normal", {{'T', 0}}},
+          {"normal", {{'S', 0}}},
+          {"normal", {{'T', 1}, {'S', 1}, {'H', 1}, {'G', 1}, {'D', 1}}},
+          {"normal", {{'T', 3}, {'S', 33}, {'H', 5}, {'G', 1}, {'D', 3}}},
+          {"normal", {{'T', 2}, {'S', 65}, {'H', 3}, {'G', 3}, {'D', 16}}},
+          {"normal", {{'T', 1}, {'S', 5}, {'H', 1}, {'G', 1}, {'D', 520}}},
+          {"normal", {{'T', 9}, {'S', 11}}, {{"chunk", 4}}},
+          {"specials", {{'T', 9}, {'S', 11}}, {{"chunk", 4}}},
+          {"normal", {{'T', 6}, {'S', 34}, {'H', 2}, {'G', 1}}, {{"chunk", 16}}},
+          {"witness", {{'S', 16}, {'D', 16}}},
+          {"witness", {{'T', 9}, {'S', 16}, {'D', 16}}, {{"chunk", 4}}},
+          {"witness", {{'T', 6}, {'S', 34}, {'H', 2}, {'G', 1}, {'D', 34}}, {{"chunk", 16}}},
+          {"uniform", {{'S', 16}}},
+          {"uniform", {{'T', 9}, {'S', 11}}, {{"chunk", 4}}},
+          {"peaky", {}},
+          {"peaky", {{'S', 40}, {'D', 16}}},
+          {"rising", {}},
+          {"far", {}},
+          {"far", {}, {{"chunk", 4}}},
+          {"far", {}, {{"chunk", 8192}}}},
+         Hashed(
+             {{"normal", {{'T', 1}, {'S', 2}, {'H', 40}, {'G', 8}, {'D', 128}}},
+              {"integers", {{'T', 6}, {'S', 1100}, {'H', 2}, {'G', 1}, {'D', 2}}},
+              {"edges", {{'T', 6}, {'S', 1100}, {'H', 2}, {'G', 1}, {'D', 4}}},
+              {"edges", {{'T', 3}, {'S', 8194}, {'H', 1}, {'G', 1}, {'D', 1}}, {{"chunk", 8192}}},
+              {"rising", {{'T', 2}, {'S', 1030}, {'H', 1}, {'G', 1}, {'D', 2}}},
+              {"specials", {{'T', 35}, {'S', 40}, {'H', 2}, {'G', 1}, {'D', 4}}},
+              {"wrapped", {}, {{"chunk", 4}}},
+              {"normal", {{'T', 35}, {'S', 40}, {'H', 2}, {'G', 1}, {'D', 4}}},
+              {"ties", {{'T', 4}, {'S', 513}, {'H', 2}, {'G', 1}, {'D', 4}}},
+              {"normal", {{'T', 4}, {'S', 40}, {'H', 40}, {'G', 8}, {'D', 128}}},
+              {"far", {{'S', 6}, {'H', 40}, {'G', 8}, {'D', 128}}, {{"chunk", 8192}}},
+              {"real", {{'T', 4}, {'S', 144}, {'H', 5}, {'G', 1}, {'D', 32}}, {{"chunk", 128}}}}),
+         Hashed(
+             {{"normal", {{'T', 4}, {'S', 8200}, {'H', 40}, {'G', 8}, {'D', 128}}},
+              {"edges", {{'T', 3}, {'S', 8194}, {'H', 5}, {'G', 1}, {'D', 128}}, {{"chunk", 8192}}},
+              {"edges",
+               {{'T', 6}, {'S', 16390}, {'H', 5}, {'G', 1}, {'D', 128}},
+               {{"chunk", 8192}}}},
+             Suite::kFull)}),
     // [doc: example]
     .examples =
         {{
@@ -92,12 +107,14 @@ TOUCHSTONE_OP_SPEC(attention) = {
           if (argument.name == "positions") {
             // far              10485759, S - 1, S, S + 1, S + 2, ...
             // edges, chunked   K - 1, K, K + 1, 2K - 1, 2K, 2K + 1, ..., K the chunk or 512
+            // wrapped          65536 + t: far behind all keys, but t in 16 bits
             // others           the last T of S, or 0, 1, ... where T > S
             const int64_t K = chunk > 0 ? chunk : 512;
             for (int64_t t = 0; t < c.size('T'); ++t) {
               int64_t position = std::max<int64_t>(S - c.size('T'), 0) + t;
               if (own == "edges" || chunk > 0) position = (t / 3 + 1) * K - 1 + t % 3;
               if (own == "far") position = t == 0 ? 10485759 : S - 2 + t;
+              if (own == "wrapped") position = 65536 + t;
               out->values<int64_t>()[t] = position;
             }
             return true;
@@ -123,7 +140,7 @@ TOUCHSTONE_OP_SPEC(attention) = {
           } else if (own == "peaky" && is_q) {
             FillByClass("normal", c.seed, tensor, 2, out);
           } else if (own == "witness" || own == "uniform" || own == "peaky" || own == "rising" ||
-                     own == "edges" || own == "far") {
+                     own == "edges" || own == "far" || own == "wrapped") {
             FillByClass("normal", c.seed, tensor, argument.exponent, out);
           } else {
             return false;
@@ -143,4 +160,8 @@ TOUCHSTONE_OP_SPEC(attention) = {
           });
         },
     .rows = 'T',
+    .recorded = {{"q", "layer.02/attention/q_norm"},
+                 {"keys", "layer.02/attention/k_norm"},
+                 {"values", "layer.02/attention/v"},
+                 {"positions", "positions"}},
 };

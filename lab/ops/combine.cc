@@ -20,10 +20,16 @@ TOUCHSTONE_OP_SPEC(combine) = {
                     {"zeros", {{'T', 5}, {'R', 5}}},
                     {"normal", {{'T', 3}, {'R', 24}, {'C', 33}}},
                     {"wide", {{'T', 3}, {'R', 24}, {'C', 33}}},
-                    {"normal", {{'T', 1}, {'R', 2}, {'C', 5120}}},
                     {"one_token", {}},
                     {"uneven", {{'T', 5}, {'R', 9}}},
-                    {"cancel", {{'T', 5}, {'R', 15}}}}}),
+                    {"cancel", {{'T', 5}, {'R', 15}}}},
+                   Hashed({{"normal", {{'T', 1}, {'R', 2}, {'C', 5120}}},
+                           {"normal", {{'T', 35}, {'R', 35}, {'C', 37}}},
+                           {"normal", {{'T', 300}, {'R', 300}, {'C', 2}}},
+                           {"normal", {{'T', 2}, {'R', 37}, {'C', 3}}},
+                           {"normal", {{'T', 4}, {'R', 4}, {'C', 5120}}},
+                           {"real", {{'T', 4}, {'R', 4}, {'C', 160}}}}),
+                   Hashed({{"normal", {{'T', 65540}, {'R', 65540}, {'C', 1}}}}, Suite::kFull)}),
     // [doc: example]
     .examples = {{
         .what = "token 0 owns the rows 0, 2 and 3: 256 + 1 + 1 = 258 in binary32. A sum kept in "
@@ -83,4 +89,6 @@ TOUCHSTONE_OP_SPEC(combine) = {
                                                         t->at("y").As<Storage, 'T', 'C'>());
           });
         },
+    .recorded = {{"rows", "sorted/layer.02/feed_forward/expert_down"},
+                 {"row_token", "sorted/layer.02/feed_forward/row_token"}},
 };

@@ -18,7 +18,6 @@ TOUCHSTONE_OP_SPEC(dispatch) = {
     .cases = Rows({GeneralClasses({}),
                    {{"normal", {{'T', 0}}},
                     {"normal", {{'T', 1}, {'C', 1}, {'E', 1}}},
-                    {"normal", {{'T', 1}, {'C', 5120}, {'E', 16}}},
                     {"normal", {{'T', 7}, {'C', 33}, {'A', 2}, {'E', 5}}},
                     {"normal", {{'T', 3}, {'C', 9}, {'A', 4}}},
                     {"scored", {}},
@@ -26,7 +25,15 @@ TOUCHSTONE_OP_SPEC(dispatch) = {
                     {"one_expert", {}},
                     {"gaps", {{'E', 8}}},
                     {"labels", {}},
-                    {"labels", {{'T', 12}, {'A', 3}, {'E', 6}}}}}),
+                    {"labels", {{'T', 12}, {'A', 3}, {'E', 6}}}},
+                   Hashed({{"normal", {{'T', 1}, {'C', 5120}, {'E', 16}}},
+                           {"normal", {{'T', 35}, {'C', 37}, {'E', 5}}},
+                           {"normal", {{'T', 5}, {'C', 9}, {'A', 5}, {'E', 7}}},
+                           {"normal", {{'T', 300}, {'C', 2}, {'E', 3}}},
+                           {"normal", {{'T', 4}, {'C', 5120}, {'E', 16}}},
+                           {"normal", {{'T', 4}, {'C', 5120}, {'E', 128}}},
+                           {"scored", {{'T', 3}, {'C', 3}, {'A', 37}, {'E', 37}}},
+                           {"real", {{'T', 4}, {'C', 160}, {'E', 16}}}})}),
     // [doc: example]
     .examples = {{
         .what = "token 1 chose expert 0, tokens 0 and 2 chose expert 2, nobody expert 1. Sorted by "
@@ -101,4 +108,7 @@ TOUCHSTONE_OP_SPEC(dispatch) = {
                 t->at("offsets").As<int64_t, 'O'>());
           });
         },
+    .recorded = {{"x", "layer.02/feed_forward_norm"},
+                 {"chosen", "layer.02/feed_forward/chosen"},
+                 {"scores", "layer.02/feed_forward/scores"}},
 };

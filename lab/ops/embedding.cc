@@ -16,8 +16,14 @@ TOUCHSTONE_OP_SPEC(embedding) = {
                    {{"normal", {{'T', 0}}},
                     {"normal", {{'T', 1}, {'V', 1}, {'C', 1}}},
                     {"normal", {{'T', 5}, {'V', 300}, {'C', 3}}},
-                    {"normal", {{'T', 65}, {'V', 11}, {'C', 5}}},
-                    {"normal", {{'T', 2}, {'V', 3}, {'C', 5120}}}}}),
+                    {"normal", {{'T', 65}, {'V', 11}, {'C', 5}}}},
+                   Hashed({{"normal", {{'T', 2}, {'V', 3}, {'C', 5120}}},
+                           {"specials", {{'T', 40}, {'V', 24}, {'C', 20}}},
+                           {"normal", {{'T', 35}, {'V', 70}, {'C', 37}}},
+                           {"normal", {{'T', 4}, {'V', 3}, {'C', 5120}}},
+                           {"normal", {{'T', 4}, {'V', 202048}, {'C', 8}}},
+                           {"real", {{'T', 4}, {'V', 264}, {'C', 160}}}}),
+                   Hashed({{"normal", {{'T', 4}, {'V', 202048}, {'C', 512}}}}, Suite::kFull)}),
     // [doc: example]
     .examples = {{
         .what = "the rows 2, 0 and 2 of a table of two channels, bit by bit: -0 stays -0, and 3 "
@@ -53,4 +59,5 @@ TOUCHSTONE_OP_SPEC(embedding) = {
           });
         },
     .rows = 'T',
+    .recorded = {{"ids", "ids"}, {"table", "weights/embedding"}},
 };

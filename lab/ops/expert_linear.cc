@@ -18,15 +18,28 @@ TOUCHSTONE_OP_SPEC(expert_linear) = {
                     {"normal", {{'R', 1}, {'C', 1}, {'E', 1}, {'F', 1}}},
                     {"normal", {{'R', 20}, {'C', 16}, {'E', 16}, {'F', 3}}},
                     {"normal", {{'R', 2}, {'C', 3}, {'E', 2}, {'F', 65}}},
-                    {"normal", {{'R', 3}, {'C', 512}, {'E', 2}, {'F', 2}}},
-                    {"normal", {{'R', 3}, {'C', 513}, {'E', 2}, {'F', 2}}},
-                    {"integers", {{'R', 3}, {'C', 1030}, {'E', 2}, {'F', 2}}},
-                    {"normal", {{'R', 3}, {'C', 1030}, {'E', 2}, {'F', 2}}},
-                    {"normal", {{'R', 2}, {'C', 5120}, {'E', 2}, {'F', 1}}},
                     {"first_expert", {}},
                     {"last_expert", {}},
                     {"witness", {{'R', 9}}},
-                    {"witness", {{'R', 20}, {'C', 16}, {'E', 16}, {'F', 3}}}}}),
+                    {"witness", {{'R', 20}, {'C', 16}, {'E', 16}, {'F', 3}}}},
+                   Hashed({{"normal", {{'R', 3}, {'C', 512}, {'E', 2}, {'F', 2}}},
+                           {"normal", {{'R', 3}, {'C', 513}, {'E', 2}, {'F', 2}}},
+                           {"integers", {{'R', 3}, {'C', 1030}, {'E', 2}, {'F', 2}}},
+                           {"normal", {{'R', 3}, {'C', 1030}, {'E', 2}, {'F', 2}}},
+                           {"normal", {{'R', 2}, {'C', 5120}, {'E', 2}, {'F', 1}}},
+                           {"specials", {{'R', 12}, {'C', 5}, {'E', 3}, {'F', 9}}},
+                           {"tiny", {{'R', 6}, {'C', 40}, {'E', 3}, {'F', 5}}},
+                           {"normal", {{'R', 35}, {'C', 33}, {'E', 37}, {'F', 5}}},
+                           {"normal", {{'R', 300}, {'C', 3}, {'E', 4}, {'F', 2}}},
+                           {"normal", {{'R', 65540}, {'C', 1}, {'E', 2}, {'F', 1}}},
+                           {"normal", {{'R', 4}, {'C', 5120}, {'E', 16}, {'F', 4}}},
+                           {"normal", {{'R', 4}, {'C', 5120}, {'E', 128}, {'F', 1}}},
+                           {"normal", {{'R', 4}, {'C', 4}, {'E', 16}, {'F', 8192}}},
+                           {"normal", {{'R', 4}, {'C', 8192}, {'E', 16}, {'F', 2}}},
+                           {"real", {{'R', 4}, {'C', 160}, {'E', 16}, {'F', 96}}}}),
+                   Hashed({{"normal", {{'R', 4}, {'C', 5120}, {'E', 16}, {'F', 512}}},
+                           {"normal", {{'R', 4}, {'C', 5120}, {'E', 128}, {'F', 64}}}},
+                          Suite::kFull)}),
     // [doc: example]
     .examples = {{
         .what = "expert 0 owns row 0, expert 1 no row, expert 2 the rows 1 and 2. Row 0 is 1 * 1 + "
@@ -89,4 +102,7 @@ TOUCHSTONE_OP_SPEC(expert_linear) = {
                 threads);
           });
         },
+    .recorded = {{"x", "sorted/layer.02/feed_forward/expert_input"},
+                 {"weight", "weights/layer.02/experts/gate"},
+                 {"offsets", "sorted/layer.02/feed_forward/offsets"}},
 };

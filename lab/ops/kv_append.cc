@@ -13,16 +13,21 @@ TOUCHSTONE_OP_SPEC(kv_append) = {
     .sizes = {{'T', 3}, {'S', 8}, {'G', 2}, {'D', 10}},
     .attributes = {{"first", 4}},
     .rules = {"N2", "N7", "N9"},
-    .cases = Rows({GeneralClasses({}),
-                   {{"normal", {{'T', 0}}},
-                    {"normal", {{'T', 0}}, {{"first", 8}}},
-                    {"normal", {}, {{"first", 0}}},
-                    {"normal", {}, {{"first", 5}}},
-                    {"normal", {{'T', 8}}, {{"first", 0}}},
-                    {"normal", {{'T', 1}}, {{"first", 7}}},
-                    {"normal", {{'T', 1}, {'S', 1}, {'G', 1}, {'D', 1}}, {{"first", 0}}},
-                    {"normal", {{'T', 5}, {'S', 67}, {'G', 3}, {'D', 7}}, {{"first", 61}}},
-                    {"normal", {{'T', 1}, {'S', 4}, {'G', 8}, {'D', 128}}, {{"first", 2}}}}}),
+    .cases =
+        Rows({GeneralClasses({}),
+              {{"normal", {{'T', 0}}},
+               {"normal", {{'T', 0}}, {{"first", 8}}},
+               {"normal", {}, {{"first", 0}}},
+               {"normal", {}, {{"first", 5}}},
+               {"normal", {{'T', 8}}, {{"first", 0}}},
+               {"normal", {{'T', 1}}, {{"first", 7}}},
+               {"normal", {{'T', 1}, {'S', 1}, {'G', 1}, {'D', 1}}, {{"first", 0}}},
+               {"normal", {{'T', 5}, {'S', 67}, {'G', 3}, {'D', 7}}, {{"first", 61}}}},
+              Hashed({{"normal", {{'T', 1}, {'S', 4}, {'G', 8}, {'D', 128}}, {{"first", 2}}},
+                      {"normal", {{'T', 35}, {'S', 40}, {'G', 5}, {'D', 37}}},
+                      {"normal", {{'T', 4}, {'S', 10}, {'G', 8}, {'D', 128}}, {{"first", 6}}},
+                      {"normal", {{'T', 2}, {'S', 1030}, {'G', 1}, {'D', 2}}, {{"first", 511}}},
+                      {"real", {{'T', 4}, {'S', 144}, {'G', 1}, {'D', 32}}, {{"first", 140}}}})}),
     // [doc: example]
     .examples = {{
         .what = "one token at position 1 of a cache of three: row 1 is written, rows 0 and 2 keep "
@@ -54,4 +59,8 @@ TOUCHSTONE_OP_SPEC(kv_append) = {
                 t->at("values").As<Storage, 'S', 'G', 'D'>());
           });
         },
+    .recorded = {{"k", "layer.02/attention/k_norm"},
+                 {"v", "layer.02/attention/v"},
+                 {"keys", "layer.02/attention/k_norm"},
+                 {"values", "layer.02/attention/v"}},
 };

@@ -13,13 +13,25 @@ TOUCHSTONE_OP_SPEC(linear) = {
                    {{"normal", {{'T', 0}}},
                     {"normal", {{'C', 0}}},
                     {"normal", {{'T', 1}, {'C', 1}, {'F', 65}}},
-                    {"integers", {{'C', 1030}}},
-                    {"normal", {{'C', 512}}},
-                    {"normal", {{'C', 513}}},
-                    {"normal", {{'T', 2}, {'C', 1030}}},
-                    {"normal", {{'T', 1}, {'C', 5120}, {'F', 2}}},
-                    {"witness", {}},
-                    {"witness", {{'C', 1030}}}}}),
+                    {"witness", {}}},
+                   Hashed({{"integers", {{'C', 1030}}},
+                           {"normal", {{'C', 512}}},
+                           {"normal", {{'C', 513}}},
+                           {"normal", {{'T', 2}, {'C', 1030}}},
+                           {"normal", {{'T', 1}, {'C', 5120}, {'F', 2}}},
+                           {"witness", {{'C', 1030}}},
+                           {"specials", {{'T', 12}, {'C', 5}, {'F', 9}}},
+                           {"tiny", {{'T', 3}, {'C', 80}, {'F', 7}}},
+                           {"nans", {{'T', 12}, {'C', 5}, {'F', 9}}},
+                           {"normal", {{'T', 35}, {'C', 33}, {'F', 37}}},
+                           {"normal", {{'T', 2}, {'C', 5120}, {'F', 64}}},
+                           {"normal", {{'T', 2}, {'C', 8}, {'F', 8192}}},
+                           {"normal", {{'T', 1}, {'C', 16384}, {'F', 16}}},
+                           {"normal", {{'T', 1}, {'C', 8}, {'F', 16384}}},
+                           {"real", {{'T', 4}, {'C', 160}, {'F', 160}}}}),
+                   Hashed({{"normal", {{'T', 4}, {'C', 5120}, {'F', 8192}}},
+                           {"normal", {{'T', 1}, {'C', 16384}, {'F', 5120}}}},
+                          Suite::kFull)}),
     // [doc: example]
     .examples = {{
         .what =
@@ -58,4 +70,5 @@ TOUCHSTONE_OP_SPEC(linear) = {
           });
         },
     .rows = 'T',
+    .recorded = {{"x", "layer.02/attention_norm"}, {"weight", "weights/layer.02/q"}},
 };

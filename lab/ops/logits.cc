@@ -15,10 +15,19 @@ TOUCHSTONE_OP_SPEC(logits) = {
                    {{"normal", {{'T', 0}}},
                     {"normal", {{'C', 0}}},
                     {"normal", {{'T', 1}, {'C', 16}, {'V', 130}}},
-                    {"normal", {{'T', 2}, {'C', 513}, {'V', 5}}},
-                    {"normal", {{'T', 1}, {'C', 5120}, {'V', 3}}},
-                    {"witness", {{'T', 2}, {'C', 523}, {'V', 9}}},
-                    {"close", {}}}}),
+                    {"close", {}}},
+                   Hashed({{"normal", {{'T', 2}, {'C', 513}, {'V', 5}}},
+                           {"normal", {{'T', 1}, {'C', 5120}, {'V', 3}}},
+                           {"witness", {{'T', 2}, {'C', 523}, {'V', 9}}},
+                           {"specials", {{'T', 12}, {'C', 5}, {'V', 9}}},
+                           {"tiny", {{'T', 3}, {'C', 80}, {'V', 11}}},
+                           {"normal", {{'T', 35}, {'C', 9}, {'V', 37}}},
+                           {"normal", {{'T', 2}, {'C', 5120}, {'V', 64}}},
+                           {"normal", {{'T', 2}, {'C', 16}, {'V', 202048}}},
+                           {"real", {{'T', 4}, {'C', 160}, {'V', 264}}}}),
+                   Hashed({{"normal", {{'T', 1}, {'C', 512}, {'V', 202048}}},
+                           {"normal", {{'T', 1}, {'C', 5120}, {'V', 16384}}}},
+                          Suite::kFull)}),
     // [doc: example]
     .examples = {{
         .what = "the sums are 1 and 1 + 2^-9. bf16 has no number between 1 and 1 + 2^-7, so both "
@@ -69,4 +78,5 @@ TOUCHSTONE_OP_SPEC(logits) = {
           });
         },
     .rows = 'T',
+    .recorded = {{"x", "final_norm"}, {"weight", "weights/lm_head"}},
 };

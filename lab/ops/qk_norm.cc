@@ -20,10 +20,15 @@ TOUCHSTONE_OP_SPEC(qk_norm) = {
                     {"normal", {{'T', 1}, {'H', 2}, {'D', 255}}},
                     {"normal", {{'T', 1}, {'H', 2}, {'D', 257}}},
                     {"normal", {{'T', 1}, {'H', 1}, {'D', 515}}},
-                    {"normal", {{'T', 1}, {'H', 40}, {'D', 128}}},
                     {"uneven", {}},
                     {"small", {}},
-                    {"small", {}, {{"eps", 1e-6}}}}}),
+                    {"small", {}, {{"eps", 1e-6}}}},
+                   Hashed({{"normal", {{'T', 1}, {'H', 40}, {'D', 128}}},
+                           {"specials", {{'T', 12}, {'H', 3}, {'D', 3}}},
+                           {"normal", {{'T', 35}, {'H', 1}, {'D', 4}}},
+                           {"normal", {{'T', 2}, {'H', 37}, {'D', 3}}},
+                           {"normal", {{'T', 4}, {'H', 40}, {'D', 128}}},
+                           {"real", {{'T', 4}, {'H', 5}, {'D', 32}}}})}),
     // [doc: example]
     .examples = {{
         .what = "two heads, of which the second is twice the first: both have the norm (1, 7)/5, "
@@ -67,4 +72,5 @@ TOUCHSTONE_OP_SPEC(qk_norm) = {
           });
         },
     .rows = 'T',
+    .recorded = {{"x", "layer.02/attention/q_rope"}},
 };

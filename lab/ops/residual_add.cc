@@ -13,8 +13,11 @@ TOUCHSTONE_OP_SPEC(residual_add) = {
                    {{"normal", {{'T', 0}}},
                     {"normal", {{'T', 1}, {'C', 1}}},
                     {"normal", {{'T', 7}, {'C', 67}}},
-                    {"normal", {{'T', 1}, {'C', 5120}}},
-                    {"cancel", {}}}}),
+                    {"cancel", {}}},
+                   Hashed({{"normal", {{'T', 1}, {'C', 5120}}},
+                           {"normal", {{'T', 35}, {'C', 37}}},
+                           {"normal", {{'T', 4}, {'C', 5120}}},
+                           {"real", {{'T', 4}, {'C', 160}}}})}),
     // [doc: example]
     .examples = {{
         .what = "257 and 259 lie half way between two bf16 numbers, which are 2 apart there. The "
@@ -54,4 +57,5 @@ TOUCHSTONE_OP_SPEC(residual_add) = {
           });
         },
     .rows = 'T',
+    .recorded = {{"a", "layer.02/attention_residual"}, {"b", "layer.02/feed_forward/output"}},
 };

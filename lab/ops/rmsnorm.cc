@@ -17,9 +17,14 @@ TOUCHSTONE_OP_SPEC(rmsnorm) = {
                     {"normal", {{'T', 2}, {'C', 255}}},
                     {"normal", {{'T', 2}, {'C', 256}}},
                     {"normal", {{'T', 2}, {'C', 515}}},
-                    {"normal", {{'T', 1}, {'C', 5120}}},
                     {"small", {}},
-                    {"small", {}, {{"eps", 1e-6}}}}}),
+                    {"small", {}, {{"eps", 1e-6}}}},
+                   Hashed({{"normal", {{'T', 1}, {'C', 5120}}},
+                           {"specials", {{'T', 40}, {'C', 9}}},
+                           {"tiny", {{'T', 3}, {'C', 80}}},
+                           {"normal", {{'T', 35}, {'C', 37}}},
+                           {"normal", {{'T', 4}, {'C', 5120}}},
+                           {"real", {{'T', 4}, {'C', 160}}}})}),
     // [doc: example]
     .examples = {{
         .what = "the squares 1 and 49 have the mean 25, so r = 1/5 in binary32. RN(1 r) = 205/1024 "
@@ -51,5 +56,6 @@ TOUCHSTONE_OP_SPEC(rmsnorm) = {
           });
         },
     .rows = 'T',
+    .recorded = {{"x", "layer.01/output"}, {"weight", "weights/layer.02/attention_norm"}},
     .places = {exact::RoundingPlace::kNormUnit},
 };

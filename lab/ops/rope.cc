@@ -17,10 +17,15 @@ TOUCHSTONE_OP_SPEC(rope) = {
                     {"normal", {{'T', 0}}},
                     {"normal", {{'T', 1}, {'H', 1}, {'D', 2}}},
                     {"normal", {{'T', 5}, {'H', 3}, {'D', 6}}},
-                    {"normal", {{'T', 1}, {'H', 40}, {'D', 128}}},
                     {"witness", {}},
                     {"witness", {{'T', 2}, {'D', 128}}},
-                    {"cancel", {}}}}),
+                    {"cancel", {}}},
+                   Hashed({{"normal", {{'T', 1}, {'H', 40}, {'D', 128}}},
+                           {"tiny", {{'T', 3}, {'H', 2}, {'D', 16}}},
+                           {"normal", {{'T', 35}, {'H', 1}, {'D', 4}}},
+                           {"normal", {{'T', 2}, {'H', 5}, {'D', 70}}},
+                           {"normal", {{'T', 4}, {'H', 40}, {'D', 128}}},
+                           {"real", {{'T', 4}, {'H', 5}, {'D', 32}}}})}),
     // [doc: example]
     .examples = {{
         .what = "two pairs: a quarter turn, and cos = 1 + 2^-12, sin = 1 (a table holds any "
@@ -83,4 +88,5 @@ TOUCHSTONE_OP_SPEC(rope) = {
           });
         },
     .rows = 'T',
+    .recorded = {{"x", "layer.02/attention/q"}, {"table", "rope_table"}},
 };

@@ -16,15 +16,16 @@ TOUCHSTONE_OP_SPEC(rope_table) = {
     .sizes = {{'T', 32}, {'J', 24}},
     .recipes = {Dtype::kF32},
     .rules = {"N1", "N5", "N7"},
-    .cases = {{"bands", {}},
-              {"bands", {{'T', 0}}},
-              {"bands", {{'T', 1}, {'J', 1}}},
-              {"bands", {{'T', 4}, {'J', 64}}},
-              {"bands", {{'T', 65}, {'J', 3}}},
-              {"quarters", {{'T', 2}, {'J', 200}}},
-              {"integers", {{'T', 16}, {'J', 9}}},
-              {"subnormals", {{'T', 16}, {'J', 8}}},
-              {"zeros", {{'T', 3}, {'J', 8}}}},
+    .cases = Rows({{{"bands", {}},
+                    {"bands", {{'T', 0}}},
+                    {"bands", {{'T', 1}, {'J', 1}}},
+                    {"bands", {{'T', 4}, {'J', 64}}},
+                    {"bands", {{'T', 65}, {'J', 3}}},
+                    {"quarters", {{'T', 2}, {'J', 200}}},
+                    {"integers", {{'T', 16}, {'J', 9}}},
+                    {"subnormals", {{'T', 16}, {'J', 8}}},
+                    {"zeros", {{'T', 3}, {'J', 8}}}},
+                   Hashed({{"bands", {{'T', 4}, {'J', 65}}}, {"real", {{'T', 4}, {'J', 16}}}})}),
     // [doc: example]
     .examples = {{
         .what = "f = 1.5 at position 2^23 + 1: the product 12582913.5 is a tie and rounds to the "
@@ -81,4 +82,5 @@ TOUCHSTONE_OP_SPEC(rope_table) = {
                                                t->at("table").As<float, 'T', 'J', '2'>());
         },
     .rows = 'T',
+    .recorded = {{"f", "frequencies"}, {"positions", "positions"}},
 };

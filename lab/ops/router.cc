@@ -24,7 +24,11 @@ TOUCHSTONE_OP_SPEC(router) = {
                     {"near_ties", {{'A', 2}}},
                     {"saturated", {{'A', 2}}},
                     {"small_scores", {{'T', 40}, {'E', 6}, {'A', 6}}},
-                    {"last_wins", {{'T', 5}, {'E', 128}}}}}),
+                    {"last_wins", {{'T', 5}, {'E', 128}}}},
+                   Hashed({{"normal", {{'T', 35}, {'E', 5}}},
+                           {"normal", {{'T', 3}, {'E', 37}, {'A', 37}}},
+                           {"ties", {{'T', 4}, {'E', 128}, {'A', 2}}},
+                           {"real", {{'T', 4}, {'E', 16}}}})}),
     // [doc: example]
     .examples = {{
         .what =
@@ -77,4 +81,5 @@ TOUCHSTONE_OP_SPEC(router) = {
           });
         },
     .rows = 'T',
+    .recorded = {{"logits", "layer.02/feed_forward/router_logits"}},
 };

@@ -16,9 +16,14 @@ TOUCHSTONE_OP_SPEC(swiglu) = {
                    {{"normal", {{'T', 0}}},
                     {"normal", {{'T', 1}, {'F', 1}}},
                     {"normal", {{'T', 5}, {'F', 67}}},
-                    {"normal", {{'T', 1}, {'F', 8192}}},
                     {"saturation", {}},
-                    {"unit_up", {}}}}),
+                    {"unit_up", {}}},
+                   Hashed({{"normal", {{'T', 1}, {'F', 8192}}},
+                           {"tiny", {{'T', 3}, {'F', 80}}},
+                           {"normal", {{'T', 35}, {'F', 37}}},
+                           {"normal", {{'T', 4}, {'F', 8192}}},
+                           {"normal", {{'T', 1}, {'F', 16384}}},
+                           {"real", {{'T', 4}, {'F', 96}}}})}),
     // [doc: example]
     .examples = {{
         .what =
@@ -65,5 +70,7 @@ TOUCHSTONE_OP_SPEC(swiglu) = {
           });
         },
     .rows = 'T',
+    .recorded = {{"gate", "layer.02/feed_forward/shared_gate"},
+                 {"up", "layer.02/feed_forward/shared_up"}},
     .places = {exact::RoundingPlace::kSilu},
 };

@@ -20,14 +20,17 @@ TOUCHSTONE_OP_SPEC(temperature) = {
                     {"normal", {{'T', 0}}},
                     {"normal", {{'T', 1}, {'H', 1}, {'D', 1}}},
                     {"normal", {{'T', 65}, {'H', 1}, {'D', 3}}},
-                    {"normal", {{'T', 1}, {'H', 40}, {'D', 128}}},
                     {"ones", {{'T', 40}, {'H', 1}, {'D', 1}}},
                     {"ones", {}, {{"floor_scale", 4}}},
                     {"normal", {}, {{"floor_scale", 3}}},
                     {"ones", {}, {{"floor_scale", 0.7}}},
                     {"ones", {}, {{"floor_scale", 1}, {"attn_scale", 1}}},
                     {"normal", {}, {{"attn_scale", -0.3}}},
-                    {"normal", {}, {{"attn_scale", 0}}}}}),
+                    {"normal", {}, {{"attn_scale", 0}}}},
+                   Hashed({{"normal", {{'T', 1}, {'H', 40}, {'D', 128}}},
+                           {"normal", {{'T', 35}, {'H', 5}, {'D', 37}}},
+                           {"normal", {{'T', 4}, {'H', 40}, {'D', 128}}},
+                           {"real", {{'T', 4}, {'H', 5}, {'D', 32}}, {{"floor_scale", 128}}}})}),
     // [doc: example]
     .examples = {{
         .what =
@@ -77,4 +80,5 @@ TOUCHSTONE_OP_SPEC(temperature) = {
           });
         },
     .rows = 'T',
+    .recorded = {{"q", "layer.03/attention/q"}, {"positions", "positions"}},
 };

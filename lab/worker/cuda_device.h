@@ -2,8 +2,8 @@
 // which is loaded only where such a kernel is. Never run on a GPU so far: tests have a driver that
 // pretends.
 //
-// The device gets a mirror of the arena, guard bands and poison included, before a run, and the arena
-// the device's after it. So the lab's checks are the same as for kernels on the CPU.
+// The device gets a mirror of the arena, guard bands and poison included, before a run, and the
+// arena the device's after it. So the lab's checks are the same as for kernels on the CPU.
 #pragma once
 
 #include <cstddef>

@@ -10,8 +10,8 @@ namespace touchstone::lab {
 // sanitizer reserve terabytes, so there the limit of memory is left out. Memory that is shared on
 // purpose (mmap with MAP_SHARED) is not counted by the system.
 //
-// The limit is final after KeepMemoryLimit. DropMemoryLimit takes it away: drivers of devices reserve
-// as much as a device has.
+// The limit is final after KeepMemoryLimit. DropMemoryLimit takes it away: drivers of devices
+// reserve as much as a device has.
 void LimitMemory(int64_t bytes);
 void KeepMemoryLimit();
 void DropMemoryLimit();

@@ -277,7 +277,8 @@ float Profile::ReciprocalRoot(float x) const {
 }
 
 float Profile::Divide(float a, float b) const {
-  const float quotient = Result(reciprocal_division ? a * Result(1.0f / b) : a / b);
+  const float reciprocal = reciprocal_division ? 1.0f / b : 0.0f;
+  const float quotient = Result(std::isnormal(reciprocal) ? a * reciprocal : a / b);
   int exponent = 0;
   if (std::fabs(std::frexp(b, &exponent)) == 0.5f) return quotient;  // by a power of two: exact
   return functions == Functions::kTwoUlp ? Result(Moved(quotient)) : quotient;

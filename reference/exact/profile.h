@@ -141,8 +141,8 @@ struct Profile {
   bool flush_results = false;  // subnormal results, of any operation, are zeros
   Narrowing narrowing = Narrowing::kNearestEven;
   Functions functions = Functions::kCorrectlyRounded;
-  bool reciprocal_division = false;       // a / b is a * (1 / b), each rounded
-  bool root_rounded_once = false;         // 1 / sqrt(x) has one rounding
+  bool reciprocal_division = false;  // a / b is a * (1 / b), each rounded, where 1 / b is normal
+  bool root_rounded_once = false;    // 1 / sqrt(x) has one rounding
   std::set<RoundingPlace> left_out = {};  // places of the contract that this kernel skips
   std::set<RoundingPlace> added = {};     // places outside the contract that it has
   bool fast_exponential = false;          // exp(s - m) of attention, where storage has 16 bits

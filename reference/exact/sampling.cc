@@ -158,8 +158,9 @@ std::vector<int64_t> Greedy(const Enclosure& logits) {
     if (logits.value(0, v) > logits.value(0, best)) best = v;
   }
   std::vector<int64_t> accepted{best};
+  const double least = logits.lower.maxCoeff();
   for (int64_t v = 0; v < logits.cols(); ++v) {
-    if (v != best && logits.upper(0, v) >= logits.lower.maxCoeff()) accepted.push_back(v);
+    if (v != best && logits.upper(0, v) >= least) accepted.push_back(v);
   }
   return accepted;
 }

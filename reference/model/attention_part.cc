@@ -67,9 +67,9 @@ Tensor AttentionPart(const LayerPart& part, const Tensor& x, const Tensor& table
     return part.Show(std::string("attention/") + name, std::move(rows));
   };
 
-  Tensor q = show("q", InHeads(Project<Storage>(x, w.q, part.threads), D));
-  Tensor k = show("k", InHeads(Project<Storage>(x, w.k, part.threads), D));
-  const Tensor v = show("v", InHeads(Project<Storage>(x, w.v, part.threads), D));
+  Tensor q = show("q", InHeads(Project<Storage>(part, x, w.q), D));
+  Tensor k = show("k", InHeads(Project<Storage>(part, x, w.k), D));
+  const Tensor v = show("v", InHeads(Project<Storage>(part, x, w.v), D));
 
   if (config.layers.at(static_cast<size_t>(part.layer)).has_rope) {
     q = show("q_rope", Rotated<Storage>(q, table));
@@ -94,7 +94,7 @@ Tensor AttentionPart(const LayerPart& part, const Tensor& x, const Tensor& table
       Filled<Storage>(cache->values, cache->filled), std::as_const(positions).As<int64_t, 'T'>(),
       ChunkOf(config, part.layer), heads.As<Storage, 'T', 'H', 'D'>(), part.threads);
   heads = show("heads", std::move(heads));
-  return show("output", Project<Storage>(Joined(std::move(heads)), w.o, part.threads));
+  return show("output", Project<Storage>(part, Joined(std::move(heads)), w.o));
 }
 
 template Tensor AttentionPart<float>(const LayerPart&, const Tensor&, const Tensor&, KvCache*);

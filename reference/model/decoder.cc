@@ -11,7 +11,6 @@
 #include "reference/ops/embedding/embedding.h"
 #include "reference/ops/logits/logits.h"
 #include "reference/ops/residual_add/residual_add.h"
-#include "reference/ops/rmsnorm/rmsnorm.h"
 #include "reference/ops/rope_frequencies/rope_frequencies.h"
 #include "reference/ops/rope_table/rope_table.h"
 
@@ -40,10 +39,11 @@ Tensor EmbeddingOf(const std::vector<int64_t>& ids, TextWeights* weights) {
 }
 
 template <typename Storage>
-Tensor Norm(const Tensor& x, const Tensor& weight, const TextConfig& config) {
+Tensor Norm(const Backend& backend, const Tensor& x, const Tensor& weight,
+            const TextConfig& config) {
   Tensor y(kDtypeOf<Storage>, x.shape);
-  RmsNorm<Storage>(x.As<Storage, 'T', 'C'>(), weight.As<Storage, 'C'>(),
-                   static_cast<float>(config.rms_norm_eps), y.As<Storage, 'T', 'C'>());
+  backend.of<Storage>().rmsnorm(x.As<Storage, 'T', 'C'>(), weight.As<Storage, 'C'>(),
+                                static_cast<float>(config.rms_norm_eps), y.As<Storage, 'T', 'C'>());
   return y;
 }
 
@@ -75,19 +75,21 @@ Tensor Shown(const Observer& observe, const std::string& path, Tensor rows) {
 
 template <typename Storage>
 Tensor LayerOf(const TextConfig& config, int64_t layer, TextWeights* weights, const Tensor& h,
-               const Tensor& table, KvCache* cache, int threads, const Observer& observe) {
+               const Tensor& table, KvCache* cache, int threads, const Backend& backend,
+               const Observer& observe) {
   const std::shared_ptr<const LayerWeights> w = weights->Layer(layer);
   const std::string p = LayerPath(layer);
 
   const Tensor x =
-      Shown(observe, p + "/attention_norm", Norm<Storage>(h, w->attention_norm, config));
+      Shown(observe, p + "/attention_norm", Norm<Storage>(backend, h, w->attention_norm, config));
   const Tensor attended =
-      AttentionPart<Storage>({config, layer, *w, threads, observe}, x, table, cache);
+      AttentionPart<Storage>({config, layer, *w, threads, backend, observe}, x, table, cache);
   const Tensor middle = Shown(observe, p + "/attention_residual", Sum<Storage>(h, attended));
 
-  const Tensor z =
-      Shown(observe, p + "/feed_forward_norm", Norm<Storage>(middle, w->feed_forward_norm, config));
-  const Tensor f = FeedForwardPart<Storage>({config, layer, *w, threads, observe}, z, weights);
+  const Tensor z = Shown(observe, p + "/feed_forward_norm",
+                         Norm<Storage>(backend, middle, w->feed_forward_norm, config));
+  const Tensor f =
+      FeedForwardPart<Storage>({config, layer, *w, threads, backend, observe}, z, weights);
   return Shown(observe, p + "/output", Sum<Storage>(middle, f));
 }
 
@@ -108,8 +110,9 @@ void KvCache::MakeRoom(int64_t more) {
   }
 }
 
-Decoder::Decoder(const TextConfig& config, TextWeights* weights, int threads)
-    : config_(config), weights_(weights), threads_(threads) {}
+Decoder::Decoder(const TextConfig& config, TextWeights* weights, int threads,
+                 const Backend& backend)
+    : config_(config), weights_(weights), threads_(threads), backend_(backend) {}
 
 Tensor Decoder::Embed(const std::vector<int64_t>& ids, const Observer& observe) const {
   for (const int64_t id : ids) TOUCHSTONE_REQUIRE(0 <= id && id < config_.vocabulary);
@@ -135,14 +138,15 @@ Tensor Decoder::RotaryTable(int64_t first, int64_t count, const Observer& observ
 Tensor Decoder::RunLayer(int64_t layer, const Tensor& h, const Tensor& table, KvCache* cache,
                          const Observer& observe) const {
   return ByStorage(weights_->storage(), [&]<typename Storage>() {
-    return LayerOf<Storage>(config_, layer, weights_, h, table, cache, threads_, observe);
+    return LayerOf<Storage>(config_, layer, weights_, h, table, cache, threads_, backend_, observe);
   });
 }
 
 Tensor Decoder::RunLogits(const Tensor& h, const Observer& observe) const {
   const Tensor norm = weights_->FinalNorm();
   return Shown(observe, "output/logits", ByStorage(weights_->storage(), [&]<typename Storage>() {
-                 const Tensor x = Shown(observe, "final_norm", Norm<Storage>(h, norm, config_));
+                 const Tensor x =
+                     Shown(observe, "final_norm", Norm<Storage>(backend_, h, norm, config_));
                  return LogitsOf<Storage>(x, config_, weights_, threads_);
                }));
 }

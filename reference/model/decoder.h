@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "reference/formats/tensor.h"
+#include "reference/model/backend.h"
 #include "reference/model/text_config.h"
 #include "reference/model/text_weights.h"
 
@@ -42,8 +43,9 @@ struct KvCache {
 
 class Decoder {
  public:
-  // Both must outlive the decoder. Threads never reach a bit.
-  Decoder(const TextConfig& config, TextWeights* weights, int threads = 1);
+  // Both must outlive the decoder. Threads never reach a bit, nor does a sound backend.
+  Decoder(const TextConfig& config, TextWeights* weights, int threads = 1,
+          const Backend& backend = {});
 
   // The rows of some ids, (T, C): what enters layer 0. An id outside the vocabulary is a contract
   // violation.
@@ -64,6 +66,7 @@ class Decoder {
   const TextConfig& config_;
   TextWeights* weights_;
   int threads_;
+  Backend backend_;
 };
 
 }  // namespace touchstone

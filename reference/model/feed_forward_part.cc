@@ -17,13 +17,13 @@ namespace {
 template <typename Storage>
 Tensor DenseSwiGlu(const LayerPart& part, const Tensor& z, const std::string& prefix) {
   const std::string p = "feed_forward/" + prefix;
-  const Tensor gate = part.Show(p + "gate", Project<Storage>(z, part.weights.gate, part.threads));
-  const Tensor up = part.Show(p + "up", Project<Storage>(z, part.weights.up, part.threads));
+  const Tensor gate = part.Show(p + "gate", Project<Storage>(part, z, part.weights.gate));
+  const Tensor up = part.Show(p + "up", Project<Storage>(part, z, part.weights.up));
   Tensor activation(kDtypeOf<Storage>, gate.shape);
   SwiGlu<Storage>(gate.As<Storage, 'T', 'F'>(), up.As<Storage, 'T', 'F'>(),
                   activation.As<Storage, 'T', 'F'>());
   activation = part.Show(p + "activation", std::move(activation));
-  return Project<Storage>(activation, part.weights.down, part.threads);
+  return Project<Storage>(part, activation, part.weights.down);
 }
 
 // The rows of all chosen experts, sorted by expert (op dispatch): R = T A.
@@ -122,8 +122,8 @@ Tensor Routed(const LayerPart& part, const Tensor& z, const Tensor& chosen, cons
 
 template <typename Storage>
 Tensor Mixture(const LayerPart& part, const Tensor& z, TextWeights* weights) {
-  const Tensor logits = part.Show("feed_forward/router_logits",
-                                  Project<Storage>(z, part.weights.router, part.threads));
+  const Tensor logits =
+      part.Show("feed_forward/router_logits", Project<Storage>(part, z, part.weights.router));
   Tensor chosen(Dtype::kI64, {z.shape.at(0), part.config.experts_a_token});
   Tensor scores(kDtypeOf<Storage>, chosen.shape);
   Router<Storage>(logits.As<Storage, 'T', 'E'>(), chosen.As<int64_t, 'T', 'A'>(),

@@ -46,7 +46,7 @@ void SetRows(const Tensor& rows, int64_t first, Tensor* x) {
 void Forward(const TextConfig& config, TextWeights* weights,
              const std::vector<std::vector<int64_t>>& sequences, const ForwardChoice& choice,
              const RowSink& sink) {
-  const Decoder decoder(config, weights, choice.threads);
+  const Decoder decoder(config, weights, choice.threads, choice.backend);
   const auto show = [&sink](int64_t sequence, int64_t first) -> Observer {
     if (!sink) return {};
     return [&sink, sequence, first](const std::string& path, const Tensor& rows) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "reference/formats/tensor.h"
+#include "reference/model/backend.h"
 #include "reference/model/text_config.h"
 #include "reference/model/text_weights.h"
 
@@ -28,6 +29,7 @@ struct ForwardChoice {
   int threads = 1;
   // Called before layer 0, 1, ..., and with the number of layers before the logits.
   std::function<void(int64_t layer)> progress = {};
+  Backend backend = {};
 };
 
 // Every sequence holds at least one token, and only ids of the vocabulary: else a contract

@@ -55,7 +55,7 @@ std::vector<int64_t> Generate(const TextConfig& config, TextWeights* weights,
                               const std::vector<int64_t>& prompt, const GenerationChoice& choice,
                               const TokenSink& sink) {
   TOUCHSTONE_REQUIRE(!prompt.empty() && choice.max_new >= 0 && !config.layers.empty());
-  const Decoder decoder(config, weights, choice.threads);
+  const Decoder decoder(config, weights, choice.threads, choice.backend);
   const auto begin = static_cast<int64_t>(prompt.size());
   std::vector<KvCache> caches(config.layers.size(), KvCache(config, weights->storage(), begin));
   std::vector<int64_t> tokens;

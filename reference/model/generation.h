@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "reference/model/backend.h"
 #include "reference/model/text_config.h"
 #include "reference/model/text_weights.h"
 #include "reference/ops/sampling/sampling.h"
@@ -18,6 +19,7 @@ struct GenerationChoice {
   SamplingChoice sampling = {};    // temperature 0: greedy
   std::vector<int64_t> ends = {};  // a token that ends the text; it is given, and is the last
   int threads = 1;
+  Backend backend = {};
 };
 
 // The logits of a position allow no choice: one is a NaN or, where tokens are sampled, the largest

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "reference/model/activation_paths.h"
+#include "reference/model/backend.h"
 #include "reference/model/decoder.h"
-#include "reference/ops/linear/linear.h"
 
 namespace touchstone {
 
@@ -15,6 +15,7 @@ struct LayerPart {
   int64_t layer;
   const LayerWeights& weights;
   int threads;
+  const Backend& backend;
   const Observer& observe;
 
   // Shows a result under its name in this layer, and passes it on.
@@ -26,10 +27,10 @@ struct LayerPart {
 
 // One projection: x (T, C) by a weight (F, C).
 template <typename Storage>
-Tensor Project(const Tensor& x, const Tensor& weight, int threads) {
+Tensor Project(const LayerPart& part, const Tensor& x, const Tensor& weight) {
   Tensor y(kDtypeOf<Storage>, {x.shape.at(0), weight.shape.at(0)});
-  Linear<Storage>(x.As<Storage, 'T', 'C'>(), weight.As<Storage, 'F', 'C'>(),
-                  y.As<Storage, 'T', 'F'>(), threads);
+  part.backend.of<Storage>().linear(x.As<Storage, 'T', 'C'>(), weight.As<Storage, 'F', 'C'>(),
+                                    y.As<Storage, 'T', 'F'>(), part.threads);
   return y;
 }
 

