@@ -185,6 +185,10 @@ class Judgement {
       report->verdict = Verdict::kNotRun;
       report->reason = "there is not enough memory for its inputs";
       return ran;
+    } catch (const std::exception& error) {  // class `real` without its model, say
+      report->verdict = Verdict::kNotRun;
+      report->reason = fmt::format("the lab cannot make its inputs: {}", error.what());
+      return ran;
     }
     for (const Argument& argument : ran.c.op->arguments) {
       if (argument.role == Role::kOut) ran.inputs.erase(argument.name);
@@ -434,8 +438,12 @@ class Judgement {
       ran.push_back(cases_[i].c);
       if (!Holds(judged.recipes, ran.back().recipe)) judged.recipes.push_back(ran.back().recipe);
     }
-    report_.decoys =
-        TryDecoys(judged, ran, options_.contract != Contract::kBounded, options_.threads);
+    try {
+      report_.decoys =
+          TryDecoys(judged, ran, options_.contract != Contract::kBounded, options_.threads);
+    } catch (const std::exception& error) {  // what was found of the kernel must not be lost
+      report_.decoys_untried = fmt::format("the lab cannot make them: {}", error.what());
+    }
     for (const DecoyResult& decoy : report_.decoys) {
       if (decoy.fate != DecoyFate::kPassed) continue;
       report_.verdict = Verdict::kUnderpowered;
