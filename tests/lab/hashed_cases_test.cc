@@ -41,7 +41,7 @@ TEST(RecordedInputs, AreTheModelsOwn) {
   // The op, run on the model's inputs, gives what the model gave.
   const Case c = CaseFromName(*FindOp("linear"), "bf16/real/C160_F160_T4");
   Tensors run_again = MakeTensors(c);
-  Run(c, &run_again, 1);
+  lab::Run(c, &run_again, 1);
   const Tensor& q = run.at("layer.02/attention/q");
   for (int64_t i = 0; i < 4 * 160; ++i) {
     ASSERT_EQ(run_again.at("y").Real(i), q.Real(q.count() - 4 * 160 + i)) << i;
@@ -69,7 +69,7 @@ TEST(RecordedInputs, GiveTheModelsOutputsInEveryOp) {
   for (const auto& row : known) {
     const Case c = CaseFromName(*FindOp(row.op), row.name);
     Tensors tensors = MakeTensors(c);
-    Run(c, &tensors, 1);
+    lab::Run(c, &tensors, 1);
     const Tensor &got = tensors.at(row.output), &whole = run.at(row.path);
     for (int64_t i = 0; i < got.count(); ++i) {
       ASSERT_EQ(got.Real(i), whole.Real(whole.count() - got.count() + i)) << row.op << " " << i;

@@ -44,7 +44,7 @@ void ExpectSameRows(const Case& whole, const Tensors& inputs, const Tensors& rig
     const Tensor& all = inputs.at(argument.name);
     some[argument.name] = argument.dims.starts_with(c.op->rows) ? Gathered(all, which) : all;
   }
-  Run(c, &some, 1);
+  lab::Run(c, &some, 1);
   for (const Argument& argument : c.op->arguments) {
     if (argument.role == Role::kIn) continue;
     ASSERT_TRUE(argument.dims.starts_with(c.op->rows)) << c.op->name << " " << argument.name;
@@ -102,7 +102,7 @@ TEST(Spec, RowsOfTheReferenceDoNotDependOnEachOther) {
       if (c.hashed || rows < 2) continue;
       const Tensors inputs = MakeTensors(c);
       Tensors right = inputs;
-      Run(c, &right, 1);
+      lab::Run(c, &right, 1);
       std::vector<int64_t> reversed(static_cast<size_t>(rows));
       std::iota(reversed.rbegin(), reversed.rend(), 0);
       ExpectSameRows(c, inputs, right, reversed);
