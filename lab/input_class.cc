@@ -45,8 +45,8 @@ bool IsGeneral(const std::string& input_class) {
   return std::find(names.begin(), names.end(), input_class) != names.end();
 }
 
-// The general class of an argument that the op does not fill itself. tiny, tiny_weight and nans have
-// one unusual input among normal ones; an op's own class may leave some tensors as they are in
+// The general class of an argument that the op does not fill itself. tiny, tiny_weight and nans
+// have one unusual input among normal ones; an op's own class may leave some tensors as they are in
 // class normal.
 std::string ClassOf(const Case& c, const Argument& argument) {
   if (IsGeneral(c.input_class)) return c.input_class;

@@ -1,5 +1,5 @@
-// decoy_table --write FOLDER | --check FOLDER: the committed table of what the panel of planted faults
-// says of each op's default suite.
+// decoy_table --write FOLDER | --check FOLDER: the committed table of what the panel of planted
+// faults says of each op's default suite.
 //
 //   decoys.tsv        op, how many decoys, rejected, within the bound, with the right bits
 //   decoys_kept.tsv   every decoy that no case rejects, and why
