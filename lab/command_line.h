@@ -16,5 +16,6 @@ void AddDiffCommand(CLI::App* app, RunCommand* run);
 void AddAgreeCommand(CLI::App* app, RunCommand* run);
 void AddCasesCommand(CLI::App* app, RunCommand* run);
 void AddNewCommand(CLI::App* app, RunCommand* run);
+void AddBenchCommand(CLI::App* app, RunCommand* run);
 
 }  // namespace touchstone::lab

@@ -92,6 +92,7 @@ int Main(int count, char** words) {
   lab::AddCasesCommand(&app, &run);
   lab::AddNewCommand(&app, &run);
   fuzz::AddFuzzCommand(&app, &run);
+  lab::AddBenchCommand(&app, &run);
 
   CLI::App* doctor = app.add_subcommand("doctor", "Describes this machine and what works here");
 

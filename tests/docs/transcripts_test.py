@@ -26,6 +26,10 @@ EXEMPT = {
     "./touchstone verify": "takes long; the test `verify` runs it",
     "./touchstone verify --json report.json --junit report.xml":
         "takes long; the test `program` runs it with one op",
+    "./touchstone bench": "times for minutes; the test `bench` runs the smallest cases",
+    "./touchstone bench linear --filter T1024 --threads 2": "times for minutes",
+    "./touchstone bench --all --json results.json --table results.tsv": "times for an hour",
+    "./touchstone bench --smallest": "the bench may not be built; the test `bench` runs it",
     "./touchstone golden check": "takes long; the test `golden_check` runs it",
     "./touchstone golden make":
         "writes golden files; the test `golden_made_again` runs it in another folder",

@@ -61,6 +61,8 @@ sees reference/model/decoder.cc yes $formats $op $model
 sees reference/model/decoder.cc no $arithmetic $exact $checkpoint $golden $lab
 sees reference/checkpoint/sharded.cc yes $formats $model $checkpoint
 sees reference/checkpoint/sharded.cc no $arithmetic $op $exact $golden $lab
+sees optimized/linear/packed_panels.cc yes $formats $arithmetic $op
+sees optimized/linear/packed_panels.cc no $exact $golden $lab $model $checkpoint
 sees lab/verify.cc yes $formats $arithmetic $op $exact $golden $lab
 # A stranger's kernel finds no right answers in its process.
 sees lab/worker/serve.cc yes lab/worker/protocol.h lab/include/touchstone.h

@@ -29,12 +29,13 @@ cp "$root/touchstone" "$root/CMakePresets.json" "$toy"
 cp "$root/tools/install_packages" "$root/tools/build_preset" "$toy/tools"
 cp "$root/tests/all/run_all" "$toy/tests/all"
 # Nothing to install: these are there wherever this test runs.
-printf '# [core]\ncmake\n# [test]\nninja-build\n' >"$toy/tools/packages.txt"
+printf '# [core]\ncmake\n# [test]\nninja-build\n# [bench]\nninja-build\n' >"$toy/tools/packages.txt"
 cat >"$toy/CMakeLists.txt" <<'TOY'
 cmake_minimum_required(VERSION 3.25)
 project(toy CXX)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 add_executable(touchstone main.cc)
+add_executable(touchstone_bench EXCLUDE_FROM_ALL main.cc)
 enable_testing()
 add_test(NAME passes COMMAND touchstone 0)
 TOY
@@ -72,6 +73,12 @@ sed -i 's/<%s>/{%s}/' "$toy/main.cc"
 expect 0 "second of two at once" "$toy/touchstone" 0
 prints '{0}'
 wait "$first" || fail "first of two at once"
+
+[[ ! -e $toy/build/portable/bin/touchstone_bench ]] || fail "the bench was built unasked"
+expect 0 "bench" "$toy/touchstone" bench 7
+prints '{bench}{7}'
+[[ -x $toy/build/portable/bin/touchstone_bench ]] || fail "the bench was not built"
+checks=$((checks + 2))
 
 expect 0 "test" "$toy/touchstone" test
 grep -q '100% tests passed' "$scratch/out" || fail "ctest did not run"

@@ -89,7 +89,7 @@ done
 if [[ -n $(grep -v '^#' tools/packages.txt | sed '/^$/d' | sort | uniq -d) ]]; then
   breach "tools/packages.txt: a package twice"
 fi
-for section in core test all; do
+for section in core test all bench; do
   names=$(awk -v section="[$section]" \
     '/^#/ { if ($2 ~ /^\[/) inside = ($2 == section); next } inside && NF' tools/packages.txt)
   [[ -n $names ]] || breach "tools/packages.txt: no section [$section]"
