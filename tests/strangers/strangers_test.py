@@ -41,8 +41,8 @@ class Checks:
         return False
 
 
-def has_avx512_bf16():
-    return " avx512_bf16" in pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii")
+def processor_has(flag):
+    return f" {flag}" in pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii")
 
 
 def causes_of(report):
@@ -68,6 +68,35 @@ def check_right(checks, library, name):
           f"batch {'NOT ' if report['batch_invariance']['rows_different'] else ''}invariant")
 
 
+# A case in which the orders of summation of most libraries can be told apart.
+TELLING = "f32/normal/C1030_F7_T2"
+
+
+def check_order(checks, library, name):
+    """The names of the profiles that give a library's bits in one case."""
+    if not (checks.folder / library).exists():
+        return []
+    code, text, report = checks.judge(library, "--case", TELLING)
+    found = report["profiles"]["equal_bits"]
+    print(f"{name} in {TELLING}: {', '.join(found) or 'no declared profile'}")
+    for profile in found:
+        code, text, _ = checks.judge(library, "--case", TELLING, "--profile", profile)
+        checks.expect(f"{name} keeps to {profile}", code == 0 and text.startswith("BIT-EXACT"),
+                      f"code {code}\n{text}")
+    return found
+
+
+def check_orders(checks):
+    """What is found depends on the processor, for which each library has kernels of its own: with
+    AVX2 and no more, OpenBLAS 0.3.21 sums blocks of 320 and halves what is left."""
+    orders = {name: check_order(checks, library, name)
+              for library, name in (("openblas.so", "OpenBLAS sgemm"), ("blis.so", "BLIS sgemm"),
+                                    ("eigen.so", "Eigen product"))}
+    if processor_has("avx2") and not processor_has("avx512f") and checks.has("openblas.so"):
+        checks.expect("the order of OpenBLAS is named", "order=blocked:320 last=half" in
+                      orders["OpenBLAS sgemm"], str(orders))
+
+
 def check_flushed(checks, kernel, name, *flags):
     """Subnormals flushed to zero: FAILED, in the classes with subnormals, and within the bound
     where that is allowed."""
@@ -89,8 +118,9 @@ def check_onednn(checks):
     library = ctypes.CDLL(str(checks.folder / "onednn.so"))
     library.matmul_path.restype = ctypes.c_char_p
     f32, bf16 = (library.matmul_path(is_bf16).decode() for is_bf16 in (0, 1))
+    flushes = processor_has("avx512_bf16")
     print(f"oneDNN takes '{f32}' for f32 and {repr(bf16) if bf16 else 'nothing'} for bf16; this "
-          f"processor has {'' if has_avx512_bf16() else 'no '}avx512_bf16")
+          f"processor has {'' if flushes else 'no '}avx512_bf16")
     code, text, report = checks.judge("onednn.so", "--recipe", "f32")
     checks.expect("oneDNN f32 passes", code == 0 and text.startswith("WITHIN BOUND"),
                   f"code {code}\n{text}")
@@ -99,7 +129,7 @@ def check_onednn(checks):
         checks.expect("without a path for bf16 nothing is judged", code == 3 and
                       text.startswith("NOT RUN") and report["cases"] == 0, f"code {code}\n{text}")
         checks.not_run.append("oneDNN bf16 (no path on this processor)")
-    elif has_avx512_bf16():
+    elif flushes:
         check_flushed(checks, "onednn.so", "oneDNN bf16", "--recipe", "bf16")
     else:
         code, text, _ = checks.judge("onednn.so", "--recipe", "bf16")
@@ -138,6 +168,7 @@ def main():
     check_right(checks, "openblas.so", "OpenBLAS sgemm")
     check_right(checks, "blis.so", "BLIS sgemm")
     check_right(checks, "eigen.so", "Eigen product")
+    check_orders(checks)
     check_onednn(checks)
     check_wrong_kernels(checks)
     for what in checks.not_run:
