@@ -58,6 +58,12 @@ std::vector<int64_t> Unwritten(const Tensor& first, const Tensor& second) {
   return elements;
 }
 
+// The verdict of a case by what its report holds.
+Verdict VerdictOf(const CaseReport& report) {
+  if (!report.failures.empty()) return Verdict::kFailed;
+  return report.bits_different == 0 ? Verdict::kBitExact : Verdict::kWithinBound;
+}
+
 }  // namespace
 
 Tensors RightOutputs(const Case& c, const Tensors& inputs, const Yardstick& yardstick) {
@@ -146,9 +152,36 @@ void JudgeOutputs(const Case& c, const Tensors& inputs, const Tensors& right, co
       Note("bound", *report, output, &report->failures);
     }
   }
-  report->verdict = !report->failures.empty()     ? Verdict::kFailed
-                    : report->bits_different == 0 ? Verdict::kBitExact
-                                                  : Verdict::kWithinBound;
+  report->verdict = VerdictOf(*report);
+}
+
+void JudgeInCompany(const std::string& what, const Case& c, const Tensors& inputs,
+                    const Tensors& outputs, const Yardstick& yardstick, CaseReport* report) {
+  const Tensors right = RightOutputs(c, inputs, yardstick);
+  const bool profile = yardstick.contract == Contract::kProfile;
+  const auto there = [&](Comparison comparison) {
+    if (comparison.first) comparison.first->at += ", " + what;
+    return comparison;
+  };
+  for (const Argument& argument : c.op->arguments) {
+    if (argument.role == Role::kIn) continue;
+    const Comparison bits = there(CompareBits(argument.name, argument.dims,
+                                              outputs.at(argument.name), right.at(argument.name)));
+    report->bits_compared += bits.compared;
+    report->bits_different += bits.outside;
+    if (profile) Note("profile", *report, bits, &report->failures);
+    if (!profile && !report->bits && bits.first) {
+      report->bits = {"bits", report->name, *bits.first, bits.outside, bits.compared};
+    }
+  }
+  if (!profile) {
+    const Expected expected =
+        Enclose(c, inputs, AllPlaces(*c.op, exact::Place::kHull), yardstick.allowance);
+    for (const auto& [name, output] : CompareOutputs(c, outputs, expected)) {
+      Note("bound", *report, there(output), &report->failures);
+    }
+  }
+  report->verdict = VerdictOf(*report);
 }
 
 }  // namespace touchstone::lab

@@ -27,6 +27,11 @@ Tensors RightOutputs(const Case& c, const Tensors& inputs, const Yardstick& yard
 void JudgeOutputs(const Case& c, const Tensors& inputs, const Tensors& right, const RunResult& run,
                   const RunResult* second, const Yardstick& yardstick, CaseReport* report);
 
+// Judges what the kernel gave for inputs that are no case of the list: rows of the case in other
+// company, `what` says which. Adds a failure to the report; its counts stay those of the case.
+void JudgeInCompany(const std::string& what, const Case& c, const Tensors& inputs,
+                    const Tensors& outputs, const Yardstick& yardstick, CaseReport* report);
+
 // Whether an output is there, in the case's shape and format; else a failure of the report.
 bool OutputsAreWhole(const Case& c, const RunResult& run, CaseReport* report);
 

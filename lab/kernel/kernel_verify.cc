@@ -23,6 +23,7 @@ namespace {
 
 constexpr int kCrashesInARow = 3;  // then the rest is left out
 constexpr int kThreadsOfSecondRun = 3;
+constexpr size_t kOtherRuns = 3;  // of a case, that are judged too
 constexpr size_t kDiagnosed = 3;  // failed cases that are looked at in detail
 constexpr size_t kPlaceSamples = 6;
 constexpr int64_t kSampleBytes = 8 << 20, kAllSampleBytes = 64 << 20;
@@ -59,6 +60,14 @@ bool Holds(const std::vector<Dtype>& recipes, Dtype recipe) {
   return std::find(recipes.begin(), recipes.end(), recipe) != recipes.end();
 }
 
+// What a kernel gave for the rows of a case in other company, or when it ran again, where that is
+// not what it gave at first.
+struct OtherRun {
+  std::string what;
+  Case c;
+  Tensors inputs, outputs;
+};
+
 // A case that the kernel ran, on its way to the judge.
 struct RanCase {
   size_t index = 0;
@@ -66,6 +75,7 @@ struct RanCase {
   Tensors inputs;
   RunResult first;
   std::optional<RunResult> second;
+  std::vector<OtherRun> others;
   bool keep = false;  // its tensors are kept as a sample
 };
 
@@ -211,10 +221,13 @@ class Judgement {
         Fail(report, "refused", "refused the second time what it did the first", "the same");
       }
       if (second.state == RunState::kDone && OutputsAreWhole(ran.c, second, report)) {
-        NoteDeterminism(ran, second);
+        if (NoteDeterminism(ran, second)) {
+          ran.others.push_back({fmt::format("run again on {} threads", kThreadsOfSecondRun), ran.c,
+                                ran.inputs, second.outputs});
+        }
         ran.second = std::move(second);
       }
-      if (!crash_.contains(i)) TryVariants(i, ran, report);
+      if (!crash_.contains(i)) TryVariants(i, &ran, report);
     }
     ran.keep = Keep(BytesOf(ran.inputs) + BytesOf(ran.first.outputs));
     return ran;
@@ -251,7 +264,8 @@ class Judgement {
     return true;
   }
 
-  void NoteDeterminism(const RanCase& ran, const RunResult& second) {
+  // Whether the second run gave other bits.
+  bool NoteDeterminism(const RanCase& ran, const RunResult& second) {
     Determinism& runs = report_.determinism;
     const Comparison bits = CompareRuns(ran.c, ran.first.outputs, second.outputs);
     ++runs.cases;
@@ -261,14 +275,16 @@ class Judgement {
       runs.first = bits.first;
       runs.first_case = ran.c.Name();
     }
+    return bits.outside > 0;
   }
 
-  void TryVariants(size_t i, const RanCase& ran, CaseReport* report) {
+  void TryVariants(size_t i, RanCase* ran_case, CaseReport* report) {
+    const RanCase& ran = *ran_case;
     Invariance& batch = report_.invariance;
     if (!options_.invariance) return;
     for (const Variant& variant : VariantsOf(ran.c, ran.inputs)) {
       if (Stopped()) return;
-      const RunResult run = RunOnce(i, variant.c, variant.inputs, {}, variant.what + ": ", report);
+      RunResult run = RunOnce(i, variant.c, variant.inputs, {}, variant.what + ": ", report);
       if (run.state == RunState::kRefused) ++batch.refused;
       if (crash_.contains(i)) return;
       if (run.state != RunState::kDone || !OutputsAreWhole(variant.c, run, report)) continue;
@@ -277,6 +293,10 @@ class Judgement {
       ++batch.variants;
       batch.compared_rows += rows.compared;
       batch.different_rows += rows.different;
+      if (rows.different > 0 && ran.others.size() < kOtherRuns) {
+        ran_case->others.push_back(
+            {variant.what, variant.c, variant.inputs, std::move(run.outputs)});
+      }
       if (!batch.first && rows.first) {
         batch.first = rows.first;
         batch.first_case = ran.c.Name();
@@ -293,6 +313,9 @@ class Judgement {
       const Tensors right = RightOutputs(ran.c, ran.inputs, yardstick_);
       JudgeOutputs(ran.c, ran.inputs, right, ran.first, ran.second ? &*ran.second : nullptr,
                    yardstick_, &report);
+      for (const OtherRun& other : ran.others) {
+        JudgeInCompany(other.what, other.c, other.inputs, other.outputs, yardstick_, &report);
+      }
       Sample sample{std::move(ran.c), std::move(ran.inputs), std::move(ran.first.outputs)};
       if (ran.keep) {
         samples_[ran.index] = std::make_unique<Sample>(std::move(sample));

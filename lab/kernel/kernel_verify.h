@@ -19,7 +19,7 @@ struct KernelOptions {
   Contract contract = Contract::kBounded;
   exact::Profile profile = {};      // of contract profile
   exact::Allowance allowance = {};  // widens the bound; the report names it
-  std::string only_case = {};   // the name of one case; empty: all
+  std::string only_case = {};       // the name of one case; empty: all
   Suite suite = Suite::kDefault;
   bool smallest = false;             // of each input class and recipe the smallest case
   std::vector<Dtype> recipes = {};   // empty: all that the kernel declares
