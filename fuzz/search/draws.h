@@ -2,7 +2,8 @@
 // the same whoever makes it and whatever was made before.
 //
 // Philox4x32-10 with counter (block, trial lo, trial hi, 2 + attempt * 2^8) and the seed as key.
-// Rule N10 has 0 in the last word and rule N11 has 1: no generated tensor shares a word with a decision.
+// Rule N10 has 0 in the last word and rule N11 has 1: no generated tensor shares a word with a
+// decision.
 #pragma once
 
 #include <array>
