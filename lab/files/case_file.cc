@@ -100,6 +100,7 @@ class CaseReader {
       throw golden::BadFile(fmt::format("{}: {}: {}", path_, group, error.what()));
     }
     if (GroupOf(c) != group) throw Bad(group, "a case under another name than its own", GroupOf(c));
+    RequireSmallOutputs(group, c);
     ExpectText(group, "op", op->name);
     ExpectText(group, "recipe", std::string(Name(c.recipe)));
     ExpectText(group, "input_class", c.input_class);
@@ -110,7 +111,6 @@ class CaseReader {
 
   FileCase Read(const std::string& group) const {
     FileCase read{.c = CaseOf(group), .inputs = {}, .digest = {}};
-    RequireSmallOutputs(group, read.c);
     for (const Argument& argument : read.c.op->arguments) {
       if (IsRead(argument)) read.inputs.emplace(argument.name, ReadInput(group, read.c, argument));
     }

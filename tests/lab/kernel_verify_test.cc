@@ -127,12 +127,13 @@ TEST(KernelVerify, AnUlpInBinary32IsWithinTheBoundAndNoMoreUnderContractExact) {
     call.Right();
     if (call.c.recipe == Dtype::kF32 && call.c.input_class == "normal") OneUlpUp(&call.out(), 0);
   };
-  const KernelReport bounded = Judge(ulp);
+  KernelOptions options = Quick();
+  options.invariance = false;  // of other numbers an ulp may be too much
+  const KernelReport bounded = Judge(ulp, options);
   EXPECT_EQ(bounded.verdict, Verdict::kWithinBound) << Text(bounded);
   EXPECT_EQ(ExitCodeOf(bounded), kPassed);
   EXPECT_EQ(bounded.bits_different, 1);
   EXPECT_SAYS(Text(bounded), "WITHIN BOUND, largest ratio ");
-  KernelOptions options = Quick();
   options.contract = Contract::kExact;
   const KernelReport exact = Judge(ulp, options);
   EXPECT_EQ(exact.verdict, Verdict::kWithinBound);
@@ -195,7 +196,7 @@ TEST(KernelVerify, TwoRunsThatDifferAreReportedBesideTheVerdict) {
       OneUlpUp(&call.out(), 3);
     }
   });
-  EXPECT_EQ(report.verdict, Verdict::kBitExact) << Text(report);
+  EXPECT_EQ(report.verdict, Verdict::kWithinBound) << Text(report);
   EXPECT_EQ(report.determinism.different, 1);
   EXPECT_EQ(report.determinism.first_case, "f32/integers/C80_T3");
   EXPECT_SAYS(Text(report), "determinism  NO: 1 of ");
@@ -207,9 +208,12 @@ TEST(KernelVerify, RowsThatDependOnTheirCompanyAreReportedBesideTheVerdict) {
   const KernelReport report = Judge([](Call call) {
     call.Right();
     // Another path for a batch of one row, as tuned libraries have it.
-    if (call.c.size('T') == 1 && call.c.size('C') == 80) OneUlpUp(&call.out(), 5);
+    if (call.c.recipe == Dtype::kF32 && call.c.input_class == "integers" && call.c.size('T') == 1 &&
+        call.c.size('C') == 80) {
+      OneUlpUp(&call.out(), 5);
+    }
   });
-  EXPECT_EQ(report.verdict, Verdict::kBitExact) << Text(report);
+  EXPECT_EQ(report.verdict, Verdict::kWithinBound) << Text(report);
   EXPECT_GT(report.invariance.different_rows, 0);
   EXPECT_SAYS(Text(report), "NOT invariant: ");
   EXPECT_SAYS(Text(report), "row t=0 alone, y[t=0 c=5]");
@@ -218,6 +222,24 @@ TEST(KernelVerify, RowsThatDependOnTheirCompanyAreReportedBesideTheVerdict) {
   options.invariance = false;
   EXPECT_SAYS(Text(Judge([](Call call) { call.Right(); }, options)),
               "batch        not tried: not asked for");
+}
+
+TEST(KernelVerify, WrongOnSeveralThreadsAloneIsWrong) {
+  const KernelReport report = Judge([](Call call) {
+    call.Right();
+    if (call.options.threads > 1 && call.c.size('C') == 80) call.out().SetReal(3, 64.0f);
+  });
+  EXPECT_EQ(report.verdict, Verdict::kFailed) << Text(report);
+  EXPECT_SAYS(Text(report), "y[t=0 c=3, run again on 3 threads]");
+}
+
+TEST(KernelVerify, WrongForOtherNumbersOfRowsAloneIsWrong) {
+  const KernelReport report = Judge([](Call call) {
+    call.Right();
+    if (call.c.size('T') == 1 && call.c.size('C') == 80) call.out().SetReal(5, 64.0f);
+  });
+  EXPECT_EQ(report.verdict, Verdict::kFailed) << Text(report);
+  EXPECT_SAYS(Text(report), "y[t=0 c=5, row t=0 alone]");
 }
 
 TEST(KernelVerify, SwappedRowsFail) {
