@@ -48,7 +48,8 @@ Tensors MakeGolden(const Case& c, int threads);
 void WriteGolden(const std::vector<std::string>& ops, const std::string& root, int threads);
 
 // The files, and hashed cases and the golden models' activations, computed again, against the
-// manifest; and the manifest against all of them: one line a problem, at most twenty. `tensors` counts what was hashed.
+// manifest; and the manifest against all of them: one line a problem, at most twenty. `tensors`
+// counts what was hashed.
 std::vector<std::string> CheckGolden(const std::string& root, int threads, int64_t* tensors);
 
 }  // namespace touchstone::lab

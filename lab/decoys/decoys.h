@@ -3,8 +3,8 @@
 //
 // A decoy is a wrong kernel: it is given what a kernel is given and makes wrong outputs, by an edit
 // of the right outputs (zeros, a stale row, truncated instead of rounded), of the inputs (the last
-// index of a contraction left out, an expert's weights missing, positions off by one, two tensors of
-// one shape exchanged), of the attributes, or by an unsound profile (partial sums in bf16).
+// index of a contraction left out, an expert's weights missing, positions off by one, two tensors
+// of one shape exchanged), of the attributes, or by an unsound profile (partial sums in bf16).
 #pragma once
 
 #include <functional>

@@ -1,4 +1,5 @@
-// Wrong outputs by an edit of the right ones: nothing written, a part lost, a part in a wrong place.
+// Wrong outputs by an edit of the right ones: nothing written, a part lost, a part in a wrong
+// place.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// `touchstone verify OP --kernel ./mine.so`, or `--inputs in.h5 --outputs out.h5` of a kernel that ran
-// somewhere else: the flags of a kernel's run, and the run.
+// `touchstone verify OP --kernel ./mine.so`, or `--inputs in.h5 --outputs out.h5` of a kernel that
+// ran somewhere else: the flags of a kernel's run, and the run.
 #pragma once
 
 #include <CLI/CLI.hpp>

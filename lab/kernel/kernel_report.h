@@ -99,7 +99,8 @@ struct KernelReport {
 // 0 to 5, the highest of what happened (lab/errors.h).
 int ExitCodeOf(const KernelReport& report);
 
-// `width` columns; `color`: the verdict's word alone is coloured. `quiet`: the verdict and failures.
+// `width` columns; `color`: the verdict's word alone is coloured. `quiet`: the verdict and
+// failures.
 struct TextStyle {
   int width = 100;
   bool color = false;

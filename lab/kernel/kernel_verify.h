@@ -1,5 +1,5 @@
-// Judges a kernel from the cases to the report: every case is run by the kernel (twice, and with its
-// rows in other company), and beside it, on the lab's own threads, compared with what is right.
+// Judges a kernel from the cases to the report: every case is run by the kernel (twice, and with
+// its rows in other company), and beside it, on the lab's own threads, compared with what is right.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// Linear with SIMD across outputs: a vector holds one k of several outputs, so that each lane is the
-// reference's chain (N3) and threads, vector length and blocking never reach a bit.
+// Linear with SIMD across outputs: a vector holds one k of several outputs, so that each lane is
+// the reference's chain (N3) and threads, vector length and blocking never reach a bit.
 //
 //   up to kStreamed tokens   the weights are read once, row by row, and meet each token's x[k] in
 //                            registers: what limits it is memory
