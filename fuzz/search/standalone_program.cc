@@ -124,13 +124,13 @@ std::string Ending(const Trial& trial, const Judgement& judgement, bool exact, s
   } else {
     text = fmt::format("  const uint32_t bits = uint32_t{{data{}[{}]}} << {};\n", number, i,
                        tensor.dtype == Dtype::kBf16 ? 16 : 0) +
-           "  float got = 0; std::memcpy(&got, &bits, sizeof got);\n";
+           "  float got; std::memcpy(&got, &bits, sizeof got);\n";
   }
   const std::string shown = tensor.dtype == Dtype::kI64 ? "%lld" : "%a";
-  return text +
-         fmt::format("  std::printf(\"returned %d; {} {}: got {}, expected {}\\n\", code, got);\n",
-                     judgement.output, judgement.difference.at, shown, condition) +
-         fmt::format("  return code == 0 && ({}) ? 0 : 1;\n}}\n", condition);
+  return text + fmt::format(
+                    "  std::printf(\"returned %d; {} {}: got {}, expected {}\\n\", code, got);\n"
+                    "  return code == 0 && ({}) ? 0 : 1;\n}}\n",
+                    judgement.output, judgement.difference.at, shown, condition, condition);
 }
 
 }  // namespace
@@ -174,20 +174,18 @@ std::string StandaloneProgram(const Trial& trial, const Judgement& judgement, bo
   text += data;
   text += "int main(int, char** words) {\n";
   text += "  void* library = dlopen(words[1], RTLD_NOW);\n";
-  text += "  const auto* kernel = static_cast<const touchstone_kernel*>(\n";
-  text += fmt::format("      library ? dlsym(library, \"{}\") : nullptr);\n", name);
-  text += "  if (!kernel) return std::puts(dlerror()), 3;\n";
-  text += fmt::format("  touchstone_tensor in[] = {{{}}}, out[] = {{{}}};\n",
-                      fmt::join(inputs, ", "), fmt::join(outputs, ", "));
+  text += fmt::format("  void* found = library ? dlsym(library, \"{}\") : nullptr;\n", name);
+  text += "  if (!found) return std::puts(dlerror()), 3;\n";
+  text += "  const auto* kernel = static_cast<const touchstone_kernel*>(found);\n";
   text += fmt::format(
-      "  touchstone_attribute attributes[] = {{{}}};\n"
+      "  touchstone_tensor in[] = {{{}}}, out[] = {{{}}}; touchstone_attribute attributes[] = "
+      "{{{}}};\n"
       "  touchstone_call call = {{TOUCHSTONE_ABI, sizeof call, \"{}\", {}, 1, {}, 0, in, out, "
       "attributes, nullptr, 0, nullptr}};\n",
-      fmt::join(attributes, ", "), op.name, recipe, fmt::join(counts, ", "));
-  text += "  const uint64_t bytes = kernel->workspace ? kernel->workspace(&call) : 0;\n";
-  text +=
-      "  call.workspace = std::aligned_alloc(256, ((call.workspace_bytes = bytes) / 256 + 1) * "
-      "256);\n";
+      fmt::join(inputs, ", "), fmt::join(outputs, ", "), fmt::join(attributes, ", "), op.name,
+      recipe, fmt::join(counts, ", "));
+  text += "  if (kernel->workspace) call.workspace_bytes = kernel->workspace(&call);\n";
+  text += "  call.workspace = std::aligned_alloc(256, (call.workspace_bytes / 256 + 1) * 256);\n";
   text += "  const int code = kernel->run(&call);\n";
   return text + Ending(trial, judgement, exact, failing);
 }

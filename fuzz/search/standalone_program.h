@@ -1,6 +1,6 @@
 // A failure as one C++ file that anyone can build: it loads the kernel, calls it on the smallest
-// inputs and prints the first element that is not right. Under twenty lines of its own, whatever
-// the op; it includes lab/include/touchstone.h and nothing else of ours.
+// inputs and prints the first element that is not right. Under twenty lines of its own, and one for
+// each tensor; it includes lab/include/touchstone.h and nothing else of ours.
 #pragma once
 
 #include <string>
