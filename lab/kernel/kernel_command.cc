@@ -96,6 +96,7 @@ KernelOptions OptionsOf(const KernelFlags& flags, const std::string& contract,
   judged.suite = options.suite;
   judged.smallest = options.smallest;
   judged.invariance = !flags.no_invariance;
+  judged.decoys = !flags.no_decoys;
   judged.threads = options.threads;
   judged.command = CommandOf(flags, contract, options);
   judged.stop = &interrupted;
@@ -193,6 +194,7 @@ void AddKernelFlags(CLI::App* verify, KernelFlags* flags) {
       ->group(group);
   verify->add_flag("--no-invariance", flags->no_invariance, "leave out the rows in other company")
       ->group(group);
+  verify->add_flag("--no-decoys", flags->no_decoys, "leave out the planted faults")->group(group);
 }
 
 bool JudgesKernel(const KernelFlags& flags) {
@@ -217,6 +219,7 @@ bool JudgesKernel(const KernelFlags& flags) {
     refuse(!flags.profile.empty(), "--profile", why);
     refuse(!flags.allow.empty(), "--allow", why);
     refuse(!flags.recipe.empty(), "--recipe", why);
+    refuse(flags.no_decoys, "--no-decoys", why);
   }
   return library || recorded;
 }

@@ -18,7 +18,7 @@ struct KernelFlags {
   std::string recipe;
   std::string memory_limit;
   double time_limit = 0.0;  // seconds a call; 0: the default
-  bool no_invariance = false;
+  bool no_invariance = false, no_decoys = false;
 };
 
 void AddKernelFlags(CLI::App* verify, KernelFlags* flags);

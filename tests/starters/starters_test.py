@@ -1,6 +1,6 @@
-"""starters_test.py PROGRAM COMPILER [--whole]: the sources that `new` writes build as their first lines say,
+"""starters_test.py PROGRAM COMPILER: the sources that `new` writes build as their first lines say,
 without a warning, and pass as they stand; every op and chain has one in C. They are judged on the
-smallest cases of each input class; with --whole on the op's whole suite, which takes a minute.
+op's suite; what that suite is worth is not asked again for each.
 
 Those in CUDA are never run on a GPU here. They are compiled as C++, their launches written as calls
 and threads as fibers (cuda_on_processor.h), and judged like any plug-in; where clang 14 is there it
@@ -21,8 +21,8 @@ LAUNCH = re.compile(r"(\w+)<<<(.+?), (\w+), 0, stream>>>\((.*?)\);", re.DOTALL)
 
 
 class Checks:
-    def __init__(self, program, folder, whole):
-        self.program, self.folder, self.whole = program, pathlib.Path(folder), whole
+    def __init__(self, program, folder):
+        self.program, self.folder = program, pathlib.Path(folder)
         self.done, self.failures = 0, 0
 
     def expect(self, what, holds, shown=""):
@@ -37,18 +37,13 @@ class Checks:
         return ran.returncode, ran.stdout.decode()
 
     def judge(self, op, library):
-        """Few cases may be too few to reject every planted fault: then the word is UNDERPOWERED, and
-        that none of them failed is read from the report."""
-        flags = [] if self.whole else ["--smallest"]
         code, text = self.run(self.program, "verify", op, "--kernel", library, "--no-invariance",
-                              "--quiet", "--json", f"{library}.json", *flags)
+                              "--no-decoys", "--quiet", "--json", f"{library}.json")
         report = self.folder / f"{library}.json"
         read = json.loads(report.read_text())["reports"][0] if report.exists() else {}
-        words = ["BIT-EXACT", "WITHIN BOUND"] + ([] if self.whole else ["UNDERPOWERED"])
-        self.expect(f"{library} passes: {op}", code == 0 or not self.whole, f"code {code}\n{text}")
-        self.expect(f"{library} fails in no case", read.get("verdict") in words and
-                    not read["failures"] and read["outside"] == 0 and read["elements"] > 0 and
-                    read["cases_not_run"] == 0, text)
+        self.expect(f"{library} passes: {op}", code == 0 and
+                    read["verdict"] in ("BIT-EXACT", "WITHIN BOUND") and read["elements"] > 0 and
+                    read["cases_not_run"] == 0, f"code {code}\n{text}")
 
 
 def check_c(checks, op):
@@ -105,9 +100,9 @@ def check_command_line(checks):
 
 
 def main():
-    program, compiler = sys.argv[1:3]
+    program, compiler = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        checks = Checks(program, folder, sys.argv[3:] == ["--whole"])
+        checks = Checks(program, folder)
         listed = json.loads(checks.run(program, "list", "--json")[1])
         for op in [op["name"] for op in listed["ops"]]:
             check_c(checks, op)
@@ -121,7 +116,7 @@ def main():
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (3, 4):
-        print("usage: starters_test.py PROGRAM COMPILER [--whole]", file=sys.stderr)
+    if len(sys.argv) != 3:
+        print("usage: starters_test.py PROGRAM COMPILER", file=sys.stderr)
         sys.exit(2)
     sys.exit(main())
