@@ -14,5 +14,6 @@ void AddGenerateCommand(CLI::App* app, RunCommand* run);
 void AddTraceCommand(CLI::App* app, RunCommand* run);
 void AddDiffCommand(CLI::App* app, RunCommand* run);
 void AddAgreeCommand(CLI::App* app, RunCommand* run);
+void AddMutantsCommand(CLI::App* app, RunCommand* run);
 
 }  // namespace touchstone::lab

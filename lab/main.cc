@@ -79,6 +79,7 @@ int Main(int count, char** words) {
   lab::AddTraceCommand(&app, &run);
   lab::AddDiffCommand(&app, &run);
   lab::AddAgreeCommand(&app, &run);
+  lab::AddMutantsCommand(&app, &run);
 
   CLI::App* doctor = app.add_subcommand("doctor", "Describes this machine and what works here");
 
