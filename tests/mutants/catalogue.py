@@ -72,7 +72,8 @@ def read_mutants(ops, path=LIST, ids_path=IDS):
         edit = (cells[6], unescaped(cells[7]), unescaped(cells[8]))
         if name == "+":
             if not mutants or not mutants[-1].edits or any(cells[1:6]):
-                raise BadList(f"{where}: a further edit belongs to a mutant above it, and tells no more")
+                raise BadList(f"{where}: a further edit belongs to a mutant above it, and tells "
+                              "nothing else")
             mutants[-1].edits.append(edit)
             mutants[-1].row += "\n" + line
             continue

@@ -25,12 +25,14 @@ from planting import ROOT, Build, CannotPlant  # noqa: E402
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="touchstone mutants", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="touchstone mutants",
+                                     description=__doc__.split("\n\n")[0])
     parser.add_argument("ids", nargs="*", metavar="ID", help="NM-3, or CH-3/late (default: all)")
     parser.add_argument("--op", help="only those of an op, decoder, loader or generation")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", metavar="FILE", help="write what was found to this file")
-    parser.add_argument("--write", metavar="FOLDER", help="write the tables (all mutants only)")
+    parser.add_argument("--write", metavar="FOLDER",
+                        help="write the tables; with --stale the rows of the others are kept")
     parser.add_argument("--table", default=tables.FILE, help="the committed table (for --stale)")
     parser.add_argument("--stale", action="store_true",
                         help="only those whose code or row is not the committed table's")
@@ -67,7 +69,8 @@ def chosen_of(mutants, options):
 def stale_of(judge, chosen, options):
     """Those that the committed table does not know as they are, and a sample of the others."""
     known = tables.read(options.table)
-    stale = [m for m in chosen if m.id not in known or known[m.id].hash != tables.short(judge.hash_of(m))]
+    stale = [m for m in chosen
+             if m.id not in known or known[m.id].hash != tables.short(judge.hash_of(m))]
     fresh = [m for m in chosen if m not in stale]
     sample = random.Random(options.seed).sample(fresh, min(options.sample, len(fresh)))
     print(f"{len(stale)} mutants are not in the table as they are; of {len(fresh)} others "
@@ -116,29 +119,30 @@ class Run:
         return f"{word:<9} {tables.word(found.bounded):<9} {by}".rstrip()
 
 
-def failures_of(run, mutants, sample, known):
+def failures_of(run, mutants, found, sample, known):
     """What makes the run fail: errors, mutants left, equivalents that are none, and of the sample
     verdicts that are not the table's."""
     failures = [f"{name}: {error}" for name, error in run.errors.items()]
     if run.left:
         failures.append(f"{len(run.left)} mutants were not judged: the minutes are over; "
-                        "`touchstone mutants --write docs/tables` judges all")
+                        "`touchstone mutants --stale --write docs/tables` judges all")
     for mutant in mutants:
-        found = run.judged.get(mutant.id)
-        if found and mutant.kind == "equivalent" and found.exact:
-            failures.append(f"{mutant.id}: called equivalent, but killed by "
-                            f"{', '.join(found.exact_by)}")
+        if mutant.kind == "equivalent" and mutant.id in found:
+            if found[mutant.id].exact == "killed":
+                failures.append(f"{mutant.id}: called equivalent, but killed by "
+                                f"{found[mutant.id].killed_by}")
     for mutant in sample:
-        found = run.judged.get(mutant.id)
-        if found and (tables.word(found.exact), tables.word(found.bounded)) != (
-                known[mutant.id].exact, known[mutant.id].bounded):
-            failures.append(f"{mutant.id}: not as the table says")
+        if mutant.kind == "mutant" and mutant.id in found:
+            then, now = known[mutant.id], found[mutant.id]
+            if (then.exact, then.bounded) != (now.exact, now.bounded):
+                failures.append(f"{mutant.id}: {now.exact} (exact), {now.bounded} (bounded); the "
+                                f"table says {then.exact}, {then.bounded}")
     return failures
 
 
 def main():
     options = arguments()
-    if options.write and (options.ids or options.op or options.stale):
+    if options.write and (options.ids or options.op or options.minutes):
         refuse(2, "--write needs all mutants")
     for tool in ("c++", "ninja"):
         if shutil.which(tool) is None:
@@ -170,16 +174,18 @@ def run_all(options, mutants, ids, judge):
     run = Run(judge, options)
     run.all(chosen)
 
-    print(tables.summary(mutants, ids, chosen, run.judged))
-    failures = failures_of(run, chosen, sample, known)
-    failures += tables.must_be_killed(chosen, run.judged, known)
-    if options.stale:
-        failures += tables.lacking(options.table, mutants)
+    found = {name: tables.known_of(judgement) for name, judgement in run.judged.items()}
+
+    print(tables.summary(mutants, ids, chosen, found))
+    failures = failures_of(run, chosen, found, sample, known)
+    failures += tables.must_be_killed(chosen, found, known)
     if options.json:
         report = {"format": 1, "mutants": tables.as_json(chosen, ids, run.judged, run.errors)}
         pathlib.Path(options.json).write_text(json.dumps(report, indent=2) + "\n")
     if options.write and not run.errors:
-        tables.write(pathlib.Path(options.write), mutants, ids, run.judged)
+        tables.write(pathlib.Path(options.write), mutants, ids, known | found)
+    elif options.stale:
+        failures += tables.lacking(options.table, mutants)
     for failure in failures:
         print("FAILED", failure)
     print(f"{len(run.judged)} mutants judged, {len(failures)} failures")

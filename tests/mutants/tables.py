@@ -16,8 +16,10 @@ SCORES = ["target", "mutants", "killed", "survived", "equivalent", "exact %", "o
 
 @dataclasses.dataclass(frozen=True)
 class Known:
+    """A row of the committed table."""
     exact: str
     bounded: str
+    killed_by: str
     hash: str
 
 
@@ -26,14 +28,21 @@ def word(killed):
 
 
 def read(path=FILE):
-    """Verdicts and hashes of a committed table by id; none where there is no table."""
+    """The rows of a committed table by id; none where there is no table."""
     path = pathlib.Path(path)
     if not path.is_file():
         return {}
     rows = [line.split("\t") for line in path.read_text().splitlines()]
-    at = {name: COLUMNS.index(name) for name in ("id", "exact", "bounded", "hash")}
-    return {row[at["id"]]: Known(row[at["exact"]], row[at["bounded"]], row[at["hash"]])
-            for row in rows[1:] if len(row) == len(COLUMNS)}
+    at = [COLUMNS.index(name) for name in ("exact", "bounded", "killed by", "hash")]
+    return {row[0]: Known(*(row[i] for i in at)) for row in rows[1:] if len(row) == len(COLUMNS)}
+
+
+def known_of(judgement):
+    """What a judgement is as a row of the table."""
+    by = judgement.bounded_by if judgement.bounded else judgement.exact_by
+    shown = ", ".join(by[:4]) + (f" and {len(by) - 4} more" if len(by) > 4 else "")
+    return Known(word(judgement.exact), word(judgement.bounded), shown or "-",
+                 short(judgement.hash))
 
 
 def short(judgement_hash):
@@ -53,14 +62,14 @@ class Score:
     formula: int = 0
     formula_killed: int = 0
 
-    def add(self, mutant, judgement):
+    def add(self, mutant, known):
         if mutant.kind == "equivalent":
             self.equivalent += 1
             return
         self.judged += 1
-        self.killed += judgement.exact
+        self.killed += known.exact == "killed"
         self.formula += mutant.changes_formula
-        self.formula_killed += mutant.changes_formula and judgement.bounded
+        self.formula_killed += mutant.changes_formula and known.bounded == "killed"
 
     def cells(self, target):
         return [target, self.judged, self.killed, self.judged - self.killed, self.equivalent,
@@ -68,32 +77,32 @@ class Score:
                 self.formula - self.formula_killed, percent(self.formula_killed, self.formula)]
 
 
-def scores_of(mutants, judged):
+def scores_of(mutants, found):
     scores, total = collections.defaultdict(Score), Score()
     for mutant in mutants:
-        if mutant.id in judged:
-            scores[mutant.target].add(mutant, judged[mutant.id])
-            total.add(mutant, judged[mutant.id])
+        if mutant.id in found:
+            scores[mutant.target].add(mutant, found[mutant.id])
+            total.add(mutant, found[mutant.id])
     return scores, total
 
 
-def survivors(mutants, judged):
+def survivors(mutants, found):
     """(mutant, contract) of what should have been killed and was not."""
     for mutant in mutants:
-        if mutant.kind != "mutant" or mutant.id not in judged:
+        if mutant.kind != "mutant" or mutant.id not in found:
             continue
-        if not judged[mutant.id].exact:
+        if found[mutant.id].exact == "survived":
             yield mutant, "exact"
-        if mutant.changes_formula and not judged[mutant.id].bounded:
+        if mutant.changes_formula and found[mutant.id].bounded == "survived":
             yield mutant, "bounded"
 
 
-def must_be_killed(mutants, judged, known):
+def must_be_killed(mutants, found, known):
     """Failures: shares below what is wanted. Survivors that the table knows are no news."""
     failures = []
     for contract in ("exact", "bounded"):
-        survived = [m.id for m, which in survivors(mutants, judged) if which == contract]
-        asked = [m for m in mutants if m.kind == "mutant" and m.id in judged and
+        survived = [m.id for m, which in survivors(mutants, found) if which == contract]
+        asked = [m for m in mutants if m.kind == "mutant" and m.id in found and
                  (contract == "exact" or m.changes_formula)]
         news = [i for i in survived if i not in known or getattr(known[i], contract) != "survived"]
         if news and len(survived) > (1 - LEAST) * len(asked):
@@ -109,20 +118,20 @@ def lacking(table, mutants):
             [f"{name}: a row in the table, but no mutant" for name in sorted(set(known) - wanted)])
 
 
-def summary(mutants, ids, chosen, judged):
-    scores, total = scores_of(chosen, judged)
+def summary(mutants, ids, chosen, found):
+    scores, total = scores_of(chosen, found)
     rows = [score.cells(target) for target, score in scores.items()] + [total.cells("all")]
     head = f"{'':<18}{'all':>5} {'killed':>7} {'survived':>9} {'equivalent':>11} {'exact %':>8}"
     lines = ["", head + f" | {'formula':>8} {'killed':>7} {'survived':>9} {'bounded %':>10}"]
     lines += [f"{r[0]:<18}{r[1]:>5} {r[2]:>7} {r[3]:>9} {r[4]:>11} {r[5]:>8} | {r[6]:>8} {r[7]:>7} "
               f"{r[8]:>9} {r[9]:>10}" for r in rows]
-    for mutant, contract in survivors(chosen, judged):
+    for mutant, contract in survivors(chosen, found):
         lines.append(f"survived ({contract}): {mutant.id}  {mutant.target}: {mutant.what}")
     for mutant in chosen:
-        if mutant.kind == "equivalent" and mutant.id in judged:
+        if mutant.kind == "equivalent" and mutant.id in found:
             lines.append(f"equivalent: {mutant.id}  {mutant.what}: {mutant.why}")
-    left = [m for m in mutants if not m.is_judged]
-    lines.append(f"{len(left)} of {len(ids)} ids or their variants are not applicable (the list "
+    left = {m.id.split("/")[0] for m in mutants if not m.is_judged}
+    lines.append(f"{len(left)} of {len(ids)} rows of the catalogue are not applicable (the list "
                  "says why)")
     return "\n".join(lines)
 
@@ -146,22 +155,19 @@ def write_table(path, header, rows):
     path.write_text("\n".join(lines) + "\n")
 
 
-def write(folder, mutants, ids, judged):
+def write(folder, mutants, ids, found):
     """mutants.tsv, mutant_scores.tsv, and mutants_not_asked.tsv: equivalent and not applicable."""
     rows = []
     for mutant in mutants:
-        if mutant.id not in judged:
+        if mutant.id not in found:
             continue
-        found = judged[mutant.id]
-        by = found.bounded_by if found.bounded else found.exact_by
-        shown = ", ".join(by[:4]) + (f" and {len(by) - 4} more" if len(by) > 4 else "")
+        row, is_equivalent = found[mutant.id], mutant.kind == "equivalent"
         rows.append([mutant.id, ids[mutant.id.split("/")[0]].provenance, mutant.target, mutant.what,
                      "yes" if mutant.changes_formula else "no",
-                     "equivalent" if mutant.kind == "equivalent" else word(found.exact),
-                     "equivalent" if mutant.kind == "equivalent" else word(found.bounded),
-                     shown or "-", short(found.hash)])
+                     "equivalent" if is_equivalent else row.exact,
+                     "equivalent" if is_equivalent else row.bounded, row.killed_by, row.hash])
     write_table(folder / "mutants.tsv", COLUMNS, rows)
-    scores, total = scores_of(mutants, judged)
+    scores, total = scores_of(mutants, found)
     write_table(folder / "mutant_scores.tsv", SCORES,
                 [score.cells(target) for target, score in scores.items()] + [total.cells("all")])
     write_table(folder / "mutants_not_asked.tsv", ["id", "provenance", "kind", "what", "why"],
