@@ -43,7 +43,7 @@ struct DecoyResult {
 };
 
 // Tries every decoy on `cases`, the suite that judged a kernel, and where none rejects it on the
-// op's whole default list. `exact`: the suite compares bits. `threads` cases at a time.
+// op's whole default list. `exact`: the suite compares bits. Runs on `threads` threads.
 std::vector<DecoyResult> TryDecoys(const OpSpec& op, const std::vector<Case>& cases, bool exact,
                                    int threads);
 

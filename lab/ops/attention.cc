@@ -142,4 +142,5 @@ TOUCHSTONE_OP_SPEC(attention) = {
                 threads);
           });
         },
+    .rows = 'T',
 };

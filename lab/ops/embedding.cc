@@ -52,4 +52,5 @@ TOUCHSTONE_OP_SPEC(embedding) = {
                 t->at("h").As<Storage, 'T', 'C'>());
           });
         },
+    .rows = 'T',
 };

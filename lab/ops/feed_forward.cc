@@ -35,6 +35,7 @@ TOUCHSTONE_OP_SPEC(feed_forward) = {
         "the dense layers and the shared expert: three contractions with three rounding places "
         "between them, any of which a fused kernel may skip. 515 activations pass one slice of the "
         "second contraction",
+    .rows = 'T',
     .steps = {{.op = "linear",
                .tensors = {{"x", "x"}, {"weight", "gate"}, {"y", "gated"}},
                .places = {{"y", exact::RoundingPlace::kGate}}},

@@ -35,6 +35,7 @@ TOUCHSTONE_OP_SPEC(gate_up_swiglu) = {
         "the usual fusion of the first half of a feed-forward: two contractions over the same x "
         "and a pointwise end. 1030 channels pass the slices of 512 twice; 67 outputs lie off the "
         "usual tile widths; class integers leaves only the exponential inexact",
+    .rows = 'T',
     .steps = {{.op = "linear",
                .tensors = {{"x", "x"}, {"weight", "gate"}, {"y", "gated"}},
                .places = {{"y", exact::RoundingPlace::kGate}}},

@@ -57,4 +57,5 @@ TOUCHSTONE_OP_SPEC(linear) = {
                 threads);
           });
         },
+    .rows = 'T',
 };

@@ -68,4 +68,5 @@ TOUCHSTONE_OP_SPEC(logits) = {
                 threads);
           });
         },
+    .rows = 'T',
 };

@@ -72,6 +72,7 @@ TOUCHSTONE_OP_SPEC(moe_block) = {
           }
           return true;
         },
+    .rows = 'T',
     .steps =
         {{.op = "linear",
           .tensors = {{"x", "x"}, {"weight", "router"}, {"y", "router_logits"}},

@@ -66,4 +66,5 @@ TOUCHSTONE_OP_SPEC(qk_norm) = {
                 t->at("y").As<Storage, 'T', 'H', 'D'>());
           });
         },
+    .rows = 'T',
 };

@@ -53,4 +53,5 @@ TOUCHSTONE_OP_SPEC(residual_add) = {
                 t->at("y").As<Storage, 'T', 'C'>());
           });
         },
+    .rows = 'T',
 };

@@ -38,6 +38,7 @@ TOUCHSTONE_OP_SPEC(residual_add_rmsnorm) = {
         "the pair that every layer runs twice and that kernels fuse. The sum is an output too: a "
         "fused kernel must store it rounded, though it may go on with the unrounded one. Sums of "
         "class normal in bf16 are ties often, where the two differ most",
+    .rows = 'T',
     .steps = {{.op = "residual_add",
                .tensors = {{"a", "h"}, {"b", "delta"}, {"y", "sum"}},
                .places = {{"y", exact::RoundingPlace::kResidual}}},

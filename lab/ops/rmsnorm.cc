@@ -50,5 +50,6 @@ TOUCHSTONE_OP_SPEC(rmsnorm) = {
                 c.constant("eps"), t->at("y").As<Storage, 'T', 'C'>());
           });
         },
+    .rows = 'T',
     .places = {exact::RoundingPlace::kNormUnit},
 };

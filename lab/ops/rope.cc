@@ -82,4 +82,5 @@ TOUCHSTONE_OP_SPEC(rope) = {
                 t->at("y").As<Storage, 'T', 'H', 'D'>());
           });
         },
+    .rows = 'T',
 };

@@ -54,6 +54,7 @@ TOUCHSTONE_OP_SPEC(rope_qk_norm) = {
           }
           return true;
         },
+    .rows = 'T',
     .steps = {{.op = "rope",
                .tensors = {{"x", "x"}, {"table", "table"}, {"y", "rotated"}},
                .places = {{"y", exact::RoundingPlace::kRopeOutput}}},

@@ -80,4 +80,5 @@ TOUCHSTONE_OP_SPEC(rope_table) = {
                                                t->at("positions").As<const int64_t, 'T'>(),
                                                t->at("table").As<float, 'T', 'J', '2'>());
         },
+    .rows = 'T',
 };

@@ -76,4 +76,5 @@ TOUCHSTONE_OP_SPEC(router) = {
                 t->at("chosen").As<int64_t, 'T', 'A'>(), t->at("scores").As<Storage, 'T', 'A'>());
           });
         },
+    .rows = 'T',
 };

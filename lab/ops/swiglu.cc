@@ -64,5 +64,6 @@ TOUCHSTONE_OP_SPEC(swiglu) = {
                                                        t->at("y").As<Storage, 'T', 'F'>());
           });
         },
+    .rows = 'T',
     .places = {exact::RoundingPlace::kSilu},
 };

@@ -76,4 +76,5 @@ TOUCHSTONE_OP_SPEC(temperature) = {
                 c.constant("attn_scale"), t->at("y").As<Storage, 'T', 'H', 'D'>());
           });
         },
+    .rows = 'T',
 };

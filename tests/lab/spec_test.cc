@@ -4,15 +4,57 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <numeric>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "lab/chain.h"
 #include "lab/errors.h"
 #include "lab/input_class.h"
+#include "lab/judge.h"
 
 namespace touchstone::lab {
 namespace {
+
+// Rows `which` of a tensor whose first letter counts rows, in that order.
+Tensor Gathered(const Tensor& tensor, const std::vector<int64_t>& which) {
+  std::vector<int64_t> shape = tensor.shape;
+  const size_t row = tensor.data.size() / static_cast<size_t>(shape.front());
+  shape.front() = static_cast<int64_t>(which.size());
+  Tensor some(tensor.dtype, shape);
+  for (size_t i = 0; i < which.size() && row > 0; ++i) {
+    std::memcpy(some.data.data() + i * row,
+                tensor.data.data() + static_cast<size_t>(which[i]) * row, row);
+  }
+  return some;
+}
+
+// The rows alone, in that order, must have the bits that they have in the whole case.
+void ExpectSameRows(const Case& whole, const Tensors& inputs, const Tensors& right,
+                    const std::vector<int64_t>& which) {
+  Case c = whole;
+  c.sizes.at(c.op->rows) = static_cast<int64_t>(which.size());
+  if (c.op->derive) c.op->derive(&c.sizes);
+  Tensors some;
+  for (const Argument& argument : c.op->arguments) {
+    const Tensor& all = inputs.at(argument.name);
+    some[argument.name] = argument.dims.starts_with(c.op->rows) ? Gathered(all, which) : all;
+  }
+  Run(c, &some, 1);
+  for (const Argument& argument : c.op->arguments) {
+    if (argument.role == Role::kIn) continue;
+    ASSERT_TRUE(argument.dims.starts_with(c.op->rows)) << c.op->name << " " << argument.name;
+    const Tensor wanted = Gathered(right.at(argument.name), which);
+    if (wanted.count() == 0) continue;
+    const Comparison bits =
+        CompareBits(argument.name, argument.dims, some.at(argument.name), wanted);
+    EXPECT_TRUE(bits.Passed()) << c.op->name << " " << whole.Name() << " at " << bits.first->at;
+  }
+}
 
 TEST(Spec, EveryCaseIsRebuiltFromItsName) {
   int64_t cases = 0;
@@ -48,6 +90,26 @@ TEST(Spec, EveryOpHasAWorkedExampleAReasonAndRules) {
       EXPECT_FALSE(op->rules.empty()) << op->name;
       EXPECT_EQ(op->implementations.front().name, "reference") << op->name;
     }
+  }
+}
+
+TEST(Spec, RowsOfTheReferenceDoNotDependOnEachOther) {
+  for (const OpSpec* op : AllOps()) {
+    if (op->rows == 0) continue;
+    int64_t tried = 0;
+    for (const Case& c : CasesOf(*op)) {
+      const int64_t rows = c.size(op->rows);
+      if (c.hashed || rows < 2) continue;
+      const Tensors inputs = MakeTensors(c);
+      Tensors right = inputs;
+      Run(c, &right, 1);
+      std::vector<int64_t> reversed(static_cast<size_t>(rows));
+      std::iota(reversed.rbegin(), reversed.rend(), 0);
+      ExpectSameRows(c, inputs, right, reversed);
+      for (const int64_t row : {int64_t{0}, rows - 1}) ExpectSameRows(c, inputs, right, {row});
+      ++tried;
+    }
+    EXPECT_GT(tried, 0) << op->name;
   }
 }
 

@@ -1,0 +1,106 @@
+// decoy_table --write FOLDER | --check FOLDER: the committed table of what the panel of planted faults
+// says of each op's default suite.
+//
+//   decoys.tsv        op, how many decoys, rejected, within the bound, with the right bits
+//   decoys_kept.tsv   every decoy that no case rejects, and why
+//
+// --check tries them again and compares. Exit code 0: as committed; 1: not, or a decoy passed;
+// 2: usage.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "lab/decoys/decoys.h"
+#include "lab/report.h"
+
+namespace touchstone::lab {
+namespace {
+
+std::string Word(DecoyFate fate) {
+  switch (fate) {
+    case DecoyFate::kRejected:
+      return "rejected";
+    case DecoyFate::kPassed:
+      return "passed";
+    case DecoyFate::kWithin:
+      return "within the bound";
+    case DecoyFate::kSameBits:
+      return "the right bits";
+  }
+  return "passed";
+}
+
+struct Tables {
+  std::string counts = "op\tdecoys\trejected\twithin the bound\tthe right bits\n";
+  std::string kept = "op\tfate\tdecoy\n";
+  int passed = 0;
+};
+
+Tables Measure() {
+  Tables tables;
+  const int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  for (const OpSpec* op : AllOps()) {
+    std::map<DecoyFate, int> fates;
+    const std::vector<DecoyResult> results = TryDecoys(*op, CasesOf(*op), false, threads);
+    for (const DecoyResult& result : results) {
+      ++fates[result.fate];
+      if (result.fate == DecoyFate::kRejected) continue;
+      tables.kept += fmt::format("{}\t{}\t{}\n", op->name, Word(result.fate), result.name);
+      if (result.fate == DecoyFate::kPassed) ++tables.passed;
+    }
+    tables.counts +=
+        fmt::format("{}\t{}\t{}\t{}\t{}\n", op->name, results.size(), fates[DecoyFate::kRejected],
+                    fates[DecoyFate::kWithin], fates[DecoyFate::kSameBits]);
+  }
+  return tables;
+}
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+int Main(const std::string& mode, const std::string& folder) {
+  const Tables tables = Measure();
+  int faults = tables.passed;
+  for (const auto& [name, text] :
+       {std::pair("decoys.tsv", &tables.counts), std::pair("decoys_kept.tsv", &tables.kept)}) {
+    const std::string path = folder + "/" + name;
+    if (mode == "--write") {
+      WriteTextFile(path, *text);
+    } else if (ReadFile(path) != *text) {
+      ++faults;
+      fmt::print("FAILED {}: another table was measured:\n{}", path, *text);
+    }
+  }
+  fmt::print("{} decoys passed, {} faults\n", tables.passed, faults);
+  return faults == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace touchstone::lab
+
+int main(int count, char** words) {
+  const std::string mode = count == 3 ? words[1] : "";
+  if (mode != "--write" && mode != "--check") {
+    fmt::print(stderr, "usage: decoy_table --write FOLDER | --check FOLDER\n");
+    return 2;
+  }
+  try {
+    return touchstone::lab::Main(mode, words[2]);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "decoy_table: {}\n", error.what());
+    return 1;
+  }
+}
