@@ -15,5 +15,7 @@ void AddTraceCommand(CLI::App* app, RunCommand* run);
 void AddDiffCommand(CLI::App* app, RunCommand* run);
 void AddAgreeCommand(CLI::App* app, RunCommand* run);
 void AddMutantsCommand(CLI::App* app, RunCommand* run);
+void AddCasesCommand(CLI::App* app, RunCommand* run);
+void AddNewCommand(CLI::App* app, RunCommand* run);
 
 }  // namespace touchstone::lab

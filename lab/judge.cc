@@ -14,17 +14,6 @@ namespace {
 using exact::Enclosure;
 using exact::RoundReal;
 
-// Coordinates of element i, by the letters of the argument.
-std::string Coordinates(const std::string& dims, const std::vector<int64_t>& shape, int64_t i) {
-  std::string text;
-  for (size_t d = shape.size(); d-- > 0;) {
-    const char letter = static_cast<char>(std::tolower(static_cast<unsigned char>(dims.at(d))));
-    text = fmt::format("{}={}{}{}", letter, i % shape[d], text.empty() ? "" : " ", text);
-    i /= shape[d];
-  }
-  return text;
-}
-
 // The next value of the format above (up) or below x.
 double Neighbour(double x, Dtype dtype, bool up) {
   if (std::isinf(x) && (x > 0) == up) return x;
@@ -150,6 +139,16 @@ void Comparison::Join(const Comparison& other) {
   largest_ratio = std::max(largest_ratio, other.largest_ratio);
   smallest_rejected = std::min(smallest_rejected, other.smallest_rejected);
   if (!first) first = other.first;
+}
+
+std::string Coordinates(const std::string& dims, const std::vector<int64_t>& shape, int64_t i) {
+  std::string text;
+  for (size_t d = shape.size(); d-- > 0;) {
+    const char letter = static_cast<char>(std::tolower(static_cast<unsigned char>(dims.at(d))));
+    text = fmt::format("{}={}{}{}", letter, i % shape[d], text.empty() ? "" : " ", text);
+    i /= shape[d];
+  }
+  return text;
 }
 
 std::string ShowElement(const Tensor& tensor, int64_t i) {

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lab/chain.h"
 #include "lab/spec.h"
@@ -48,6 +49,9 @@ Comparison CompareWithExpected(const Case& c, const Tensors& tensors, const Expe
 // Bits of one tensor, NaN canonical (N8), -0 different from +0.
 Comparison CompareBits(const std::string& name, const std::string& dims, const Tensor& got,
                        const Tensor& wanted);
+
+// Coordinates of element i of a tensor, by the letters of its argument: "t=1 c=17".
+std::string Coordinates(const std::string& dims, const std::vector<int64_t>& shape, int64_t i);
 
 // One element, as reports print it: hexadecimal float, decimal and bits.
 std::string ShowElement(const Tensor& tensor, int64_t i);

@@ -14,6 +14,8 @@
 #include "lab/command_line.h"
 #include "lab/commands.h"
 #include "lab/errors.h"
+#include "lab/kernel/kernel.h"
+#include "lab/kernel/kernel_command.h"
 #include "reference/checkpoint/bad_checkpoint.h"
 #include "reference/formats/require.h"
 
@@ -40,9 +42,16 @@ int Main(int count, char** words) {
   verify->add_flag("--smallest", options.smallest, "only the smallest case of each input class");
   bool no_golden = false;
   verify->add_flag("--no-golden", no_golden, "leave out the comparison with the golden files");
-  std::string contract = "bounded";
-  verify->add_option("--contract", contract, "exact: WITHIN BOUND is a failure; default: bounded")
-      ->check(CLI::IsMember({"exact", "bounded"}));
+  std::string contract;
+  verify
+      ->add_option("--contract", contract,
+                   "exact: WITHIN BOUND is a failure; profile: see --profile; default: bounded")
+      ->check(CLI::IsMember({"bounded", "exact", "profile"}));
+  std::string suite = "default";
+  verify->add_option("--suite", suite, "full: the larger cases too; default: default")
+      ->check(CLI::IsMember({"default", "full"}));
+  lab::KernelFlags kernel;
+  lab::AddKernelFlags(verify, &kernel);
   verify->add_option("--threads", threads, "threads (default: all)")->check(CLI::Range(1, 1024));
   verify->add_option("--json", files.json, "write the report as JSON to this file");
   verify->add_option("--junit", files.junit, "write the report as JUnit XML to this file");
@@ -80,6 +89,8 @@ int Main(int count, char** words) {
   lab::AddDiffCommand(&app, &run);
   lab::AddAgreeCommand(&app, &run);
   lab::AddMutantsCommand(&app, &run);
+  lab::AddCasesCommand(&app, &run);
+  lab::AddNewCommand(&app, &run);
 
   CLI::App* doctor = app.add_subcommand("doctor", "Describes this machine and what works here");
 
@@ -96,11 +107,19 @@ int Main(int count, char** words) {
   options.threads = threads;
   options.golden = !no_golden;
   options.exact = contract == "exact";
+  options.suite = suite == "full" ? lab::Suite::kFull : lab::Suite::kDefault;
   if (!options.only_case.empty() && options.ops.size() != 1) {
     throw lab::UsageError("--case needs exactly one op before it");
   }
   if (run) return run();
-  if (verify->parsed()) return lab::VerifyCommand(options, files);
+  if (verify->parsed() && !kernel.kernel.empty()) {
+    return lab::VerifyKernelCommand(kernel, contract, options, files);
+  }
+  if (verify->parsed()) {
+    lab::RequireKernel(kernel);
+    if (contract == "profile") throw lab::UsageError("--contract profile needs --kernel");
+    return lab::VerifyCommand(options, files);
+  }
   if (list->parsed()) return lab::ListCommand(json_list);
   if (explain->parsed()) return lab::ExplainCommand(topic);
   if (make->parsed()) return lab::GoldenMakeCommand(golden_ops, out, threads);

@@ -15,15 +15,6 @@
 namespace touchstone::lab {
 namespace {
 
-double Share(int64_t part, int64_t all) {
-  return all == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(all);
-}
-
-// "93.1 %", never rounded up to 100.
-std::string Percent(double share) {
-  return share == 1.0 ? "100 %" : fmt::format("{:.1f} %", std::floor(share * 1000.0) / 10.0);
-}
-
 bool IsReference(const OpReport& report) { return report.implementation == "reference"; }
 
 std::string LabelOf(const OpReport& report) {
@@ -50,6 +41,14 @@ std::string PowerOfTwo(double x) {
   return std::isfinite(x) ? fmt::format("2^{:.2f}", std::log2(x)) : "none";
 }
 
+double Share(int64_t part, int64_t all) {
+  return all == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(all);
+}
+
+std::string Percent(double share) {
+  return share == 1.0 ? "100 %" : fmt::format("{:.1f} %", std::floor(share * 1000.0) / 10.0);
+}
+
 std::string TableHead() {
   return fmt::format("{:<22} {:<12} {:>6} {:>9} {:>7} {:>8} {:>9} {:>8}\n", "op", "verdict",
                      "cases", "elements", "ratio", "decided", "rejects", "seconds");
@@ -65,7 +64,7 @@ std::string TableLine(const OpReport& report) {
     if (IsReference(report)) {
       line += fmt::format("{:>7.3f} {:>8} {:>9} ", bound.largest_ratio,
                           Percent(Share(bound.decided, bound.compared)),
-                          PowerOfTwo(BluntestRejection(report)));
+                          PowerOfTwo(BluntestRejection(report.strength)));
     } else {
       line += fmt::format("{:>7} {:>8} {:>9} ", "-", "-", "-");
     }
@@ -111,7 +110,7 @@ std::string Json(const std::vector<OpReport>& reports) {
                         {"outside", bound.outside},
                         {"largest_ratio", bound.largest_ratio},
                         {"decided", Share(bound.decided, bound.compared)},
-                        {"smallest_rejected", BluntestRejection(report)},
+                        {"smallest_rejected", BluntestRejection(report.strength)},
                         {"bits_compared", report.bits_compared},
                         {"seconds", report.seconds}};
     if (!report.reason.empty()) row["reason"] = report.reason;

@@ -1,6 +1,7 @@
 // Reports of `verify`: the table on the terminal, and the files that --json and --junit ask for.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,5 +23,9 @@ void WriteTextFile(const std::string& path, const std::string& text);
 
 // "2^-23.01", the way errors are printed.
 std::string PowerOfTwo(double x);
+// Of two counts; 0 of 0 is 0.
+double Share(int64_t part, int64_t all);
+// "93.1 %", never rounded up to 100.
+std::string Percent(double share);
 
 }  // namespace touchstone::lab

@@ -1,5 +1,7 @@
 #include "lab/shown_text.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "golden/bad_file.h"
@@ -41,6 +43,15 @@ std::string EscapedText(std::string_view text) {
 std::string TerminalText(const std::string& text) {
   const bool is_plain = text.size() <= 120 && std::all_of(text.begin(), text.end(), IsPrintable);
   return is_plain ? text : golden::Quoted(text);
+}
+
+std::string PrintableText(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    out += IsPrintable(c) ? std::string(1, c)
+                          : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  }
+  return out;
 }
 
 }  // namespace touchstone::lab

@@ -13,4 +13,7 @@ std::string EscapedText(std::string_view text);
 // On a terminal: as it is where it is short and printable ASCII, else quoted.
 std::string TerminalText(const std::string& text);
 
+// On a terminal, inside other text: every byte that is not printable ASCII as \xNN.
+std::string PrintableText(std::string_view text);
+
 }  // namespace touchstone::lab

@@ -13,6 +13,8 @@
 #include "lab/errors.h"
 #include "lab/golden_ops.h"
 #include "lab/input_class.h"
+#include "lab/kernel/built_in_kernel.h"
+#include "lab/kernel/kernel_verify.h"
 #include "reference/arithmetic/parallel.h"
 
 namespace touchstone::lab {
@@ -113,32 +115,45 @@ CaseResult VerifyReference(const Case& c, const Frozen* frozen) {
   return result;
 }
 
-// On one thread and on three, with outputs that hold one poison and another: what an implementation
-// does not write, or splits between threads, is seen.
-CaseResult VerifyImplementation(const Case& c, const Implementation& implementation) {
-  CaseResult result;
-  const Tensors inputs = MakeTensors(c);
-  Tensors wanted = inputs;
-  Run(c, &wanted, 1);
-  for (const auto& [threads, poison] : {std::pair{1, 0xff}, std::pair{3, 0x5a}}) {
-    Tensors got = inputs;
-    for (const Argument& argument : c.op->arguments) {
-      std::vector<std::byte>& data = got.at(argument.name).data;
-      if (argument.role == Role::kOut) std::fill(data.begin(), data.end(), std::byte(poison));
+// An implementation that is part of this program, judged like a stranger's kernel and held to the
+// reference's bits, in each of two runs and in any company.
+OpReport VerifyImplementation(const OpSpec& op, const Implementation& implementation,
+                              const VerifyOptions& options) {
+  BuiltInKernel kernel(op, implementation);
+  KernelOptions how;
+  how.contract = Contract::kExact;
+  how.only_case = options.only_case;
+  how.suite = options.suite;
+  how.smallest = options.smallest;
+  how.decoys = false;
+  how.threads = options.threads;
+  const KernelReport judged = JudgeKernel(op, &kernel, how);
+  OpReport report{.op = op.name, .implementation = implementation.name};
+  report.cases = judged.Ran();
+  report.bound.compared = report.bits_compared = judged.bits_compared;
+  report.bound.outside = judged.bits_different;
+  const auto add = [&](const std::string& what, const std::string& case_name,
+                       const Difference& difference, int64_t outside, int64_t compared) {
+    report.failures.push_back({what, case_name, difference, outside, compared});
+  };
+  for (const CaseReport& one : judged.cases) {
+    for (const Failure& failure : one.failures) {
+      if (failure.what != "bound") report.failures.push_back(failure);
     }
-    Run(c, implementation, &got, threads);
-    for (const Argument& argument : c.op->arguments) {
-      const Comparison bits = CompareBits(argument.name, argument.dims, got.at(argument.name),
-                                          wanted.at(argument.name));
-      if (argument.role != Role::kIn) {
-        result.outputs[argument.name].Join(bits);
-        result.bits_compared += bits.compared;
-      }
-      result.Note(argument.role == Role::kIn ? "changed input" : implementation.name, c.Name(),
-                  bits);
+    if (one.bits) {
+      add(implementation.name, one.name, one.bits->difference, one.bits->outside,
+          one.bits->compared);
     }
+    if (one.verdict == Verdict::kNotRun) add("not run", one.name, {"", "", one.reason, ""}, 0, 0);
   }
-  return result;
+  const Determinism& runs = judged.determinism;
+  if (runs.first) add("two runs", runs.first_case, *runs.first, runs.different, runs.compared);
+  const Invariance& batch = judged.invariance;
+  if (batch.first) {
+    add(batch.first_variant, batch.first_case, *batch.first, batch.different_rows,
+        batch.compared_rows);
+  }
+  return report;
 }
 
 // A worked example, exactly.
@@ -196,10 +211,7 @@ void Join(const std::vector<Case>& cases, const std::vector<CaseResult>& results
       report->bound.Join(output);
       Strength& s = report->strength[fmt::format("{}/{}/{}", Name(cases[i].recipe),
                                                  cases[i].input_class, name)];
-      s.smallest_rejected = std::min(s.smallest_rejected, output.smallest_rejected);
-      s.decided += output.decided;
-      s.compared += output.compared;
-      s.undecidable += output.undecidable;
+      s.Join(output);
     }
   }
   // A class of which nothing can be said shows nothing.
@@ -257,9 +269,16 @@ std::string Word(Verdict verdict) {
   return "FAILED";
 }
 
-double BluntestRejection(const OpReport& report) {
+void Strength::Join(const Comparison& output) {
+  smallest_rejected = std::min(smallest_rejected, output.smallest_rejected);
+  decided += output.decided;
+  compared += output.compared;
+  undecidable += output.undecidable;
+}
+
+double BluntestRejection(const std::map<std::string, Strength>& strength) {
   std::map<std::string, double> by_output;
-  for (const auto& [name, s] : report.strength) {
+  for (const auto& [name, s] : strength) {
     const auto [found, made] = by_output.try_emplace(name.substr(name.rfind('/') + 1), INFINITY);
     found->second = std::min(found->second, s.smallest_rejected);
   }
@@ -272,7 +291,7 @@ double BluntestRejection(const OpReport& report) {
 
 std::vector<Case> ChosenCases(const OpSpec& op, const VerifyOptions& options) {
   if (!options.only_case.empty()) return {CaseFromName(op, options.only_case)};
-  std::vector<Case> all = CasesOf(op);
+  std::vector<Case> all = CasesOf(op, options.suite);
   if (!options.smallest) return all;
   const auto volume = [](const Case& c) {
     int64_t product = 1;
@@ -336,18 +355,20 @@ std::vector<OpReport> Verify(const VerifyOptions& options, const VerifyEvents& e
         }
       }
     }
-    RunCases(cases, options.threads, &report,
-             [&](const Case& c) { return VerifyReference(c, frozen.found ? &frozen : nullptr); });
+    // Cases of the full suite alone are not frozen.
+    std::set<std::string> in_default_suite;
+    for (const Case& c : CasesOf(*op)) in_default_suite.insert(c.Name());
+    RunCases(cases, options.threads, &report, [&](const Case& c) {
+      const bool is_frozen = frozen.found && in_default_suite.contains(c.Name());
+      return VerifyReference(c, is_frozen ? &frozen : nullptr);
+    });
     finish(report, begin, with_golden);
 
     for (size_t i = 1; i < op->implementations.size(); ++i) {
       const Implementation& implementation = op->implementations[i];
       begin = Clock::now();
       events.progress(op->name + " " + implementation.name);
-      OpReport candidate{.op = op->name, .implementation = implementation.name};
-      RunCases(cases, options.threads, &candidate,
-               [&](const Case& c) { return VerifyImplementation(c, implementation); });
-      finish(candidate, begin, true);
+      finish(VerifyImplementation(*op, implementation, options), begin, true);
     }
   }
   return reports;

@@ -31,8 +31,9 @@ struct VerifyOptions {
   std::vector<std::string> ops = {};  // empty: all
   std::string only_case = {};         // the name of one case; empty: all
   bool smallest = false;              // of each input class and recipe the smallest case
-  bool golden = true;                 // compare with the frozen files
-  bool exact = false;                 // WITHIN BOUND is not enough
+  Suite suite = Suite::kDefault;
+  bool golden = true;  // compare with the frozen files
+  bool exact = false;  // WITHIN BOUND is not enough
   int threads = 1;
 };
 
@@ -48,6 +49,8 @@ struct Failure {
 struct Strength {
   double smallest_rejected = std::numeric_limits<double>::infinity();
   int64_t decided = 0, compared = 0, undecidable = 0;
+
+  void Join(const Comparison& output);
 };
 
 struct OpReport {
@@ -64,8 +67,8 @@ struct OpReport {
 };
 
 // The smallest error rejected in the output where that is largest; infinity where no output has
-// one.
-double BluntestRejection(const OpReport& report);
+// one. By "recipe/class/output".
+double BluntestRejection(const std::map<std::string, Strength>& strength);
 
 // Calls `done` after each report, and `progress` with a line about what runs now.
 struct VerifyEvents {

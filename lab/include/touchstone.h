@@ -58,8 +58,10 @@ enum { TOUCHSTONE_INT = 0, TOUCHSTONE_FLOAT = 2, TOUCHSTONE_BFLOAT = 4 };
 enum { TOUCHSTONE_F32 = 1, TOUCHSTONE_BF16 = 2 };
 
 typedef struct {
-  const char* name; /* as in the model's configuration: "eps" */
-  double value;     /* binary64; rule N12 says how a kernel rounds it */
+  /* As in the model's configuration: "eps". A size of the op that no tensor's shape shows has its
+   * letter for a name: "A" of moe_block, how many experts a token has. */
+  const char* name;
+  double value; /* binary64; rule N12 says how a kernel rounds it */
 } touchstone_attribute;
 
 /* One call. Everything in it belongs to the caller and is valid until run returns. */

@@ -12,6 +12,7 @@
 
 #include "lab/chain.h"
 #include "lab/include/touchstone.h"
+#include "lab/kernel/call_attributes.h"
 #include "lab/kernel/guarded_arena.h"
 #include "lab/kernel/plugin_file.h"
 #include "lab/kernel/plugin_loading.h"
@@ -105,7 +106,7 @@ class PluginKernel::Session {
       if (argument.role != Role::kIn) placed_.push_back({&argument, {}, {}, 0, 0});
     }
     TOUCHSTONE_REQUIRE(placed_.size() <= kMostTensors);
-    TOUCHSTONE_REQUIRE(op.attributes.size() <= kMostAttributes);
+    TOUCHSTONE_REQUIRE(op.attributes.size() + LettersWithoutShape(op).size() <= kMostAttributes);
     StartWorker();
   }
 
@@ -204,7 +205,7 @@ class PluginKernel::Session {
       SetDtype(placed.dtype, &place);
     }
     request_.attributes_count = 0;
-    for (const auto& [name, value] : c.attributes) {
+    for (const auto& [name, value] : CallAttributes(c)) {
       AttributeValue& attribute = request_.attributes[request_.attributes_count++];
       TOUCHSTONE_REQUIRE(name.size() < sizeof attribute.name);
       std::memcpy(attribute.name, name.c_str(), name.size() + 1);

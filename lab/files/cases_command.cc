@@ -1,0 +1,94 @@
+// `touchstone cases`: the inputs of an op's cases as a file, to be run anywhere.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lab/command_line.h"
+#include "lab/errors.h"
+#include "lab/files/case_file.h"
+#include "lab/output_file.h"
+#include "lab/progress_line.h"
+#include "lab/verify.h"
+
+namespace touchstone::lab {
+namespace {
+
+struct CasesFlags {
+  std::vector<std::string> ops;
+  std::string out, only_case, suite = "default", recipe;
+  bool smallest = false;
+};
+
+std::vector<Case> Chosen(const OpSpec& op, const CasesFlags& flags) {
+  VerifyOptions options;
+  options.only_case = flags.only_case;
+  options.smallest = flags.smallest;
+  std::vector<Case> cases =
+      flags.suite == "full" ? CasesOf(op, Suite::kFull) : ChosenCases(op, options);
+  if (!flags.recipe.empty()) {
+    std::erase_if(cases, [&](const Case& c) { return Name(c.recipe) != flags.recipe; });
+  }
+  return cases;
+}
+
+int Cases(const CasesFlags& flags) {
+  RequireOutput("--out", flags.out, {});
+  if (!flags.only_case.empty() && flags.ops.size() != 1) {
+    throw UsageError("--case needs exactly one op before it");
+  }
+  const ProgressLine progress;
+  std::vector<FileCase> cases;
+  for (size_t i = 0; i < flags.ops.size(); ++i) {
+    const OpSpec* op = FindOp(flags.ops[i]);
+    if (op == nullptr) {
+      throw UsageError(fmt::format("no op or chain '{}' (`list` names them)", flags.ops[i]));
+    }
+    if (std::count(flags.ops.begin(), flags.ops.end(), op->name) > 1) {
+      throw UsageError(fmt::format("{} stands on the command line twice", op->name));
+    }
+    progress.Show(fmt::format("{} of {}: {}", i + 1, flags.ops.size(), op->name));
+    const std::vector<Case> chosen = Chosen(*op, flags);
+    if (chosen.empty()) {
+      throw UsageError(fmt::format("{} has no case in recipe {}", op->name, flags.recipe));
+    }
+    for (const Case& c : chosen) cases.push_back(GeneratedCase(c));
+  }
+  WriteCases(flags.out, cases);
+  progress.Clear();
+  fmt::print(
+      "wrote {}: {} cases, {} bytes\n"
+      "For each group, write the op's outputs and the attribute 'digest' to another file, then:\n",
+      flags.out, cases.size(), std::filesystem::file_size(flags.out));
+  for (const std::string& op : flags.ops) {
+    fmt::print("  touchstone verify {} --inputs {} --outputs OUTPUTS.h5\n", op, flags.out);
+  }
+  return kPassed;
+}
+
+}  // namespace
+
+void AddCasesCommand(CLI::App* app, RunCommand* run) {
+  const auto flags = std::make_shared<CasesFlags>();
+  CLI::App* cases = app->add_subcommand(
+      "cases", "Writes the inputs of an op's cases to a file, to be run anywhere");
+  cases->add_option("ops", flags->ops, "ops and chains (`list` names them)")->required();
+  cases->add_option("--out", flags->out, "the HDF5 file to write")->required();
+  CLI::Option* one = cases->add_option("--case", flags->only_case,
+                                       "one case, as a report names it: bf16/normal/C80_T3");
+  CLI::Option* suite =
+      cases->add_option("--suite", flags->suite, "full: large cases too; default: default")
+          ->check(CLI::IsMember({"default", "full"}));
+  cases->add_option("--recipe", flags->recipe, "only cases in this recipe")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->excludes(one);
+  cases->add_flag("--smallest", flags->smallest, "only the smallest case of each input class")
+      ->excludes(one)
+      ->excludes(suite);
+  cases->callback([run, flags] { *run = [flags] { return Cases(*flags); }; });
+}
+
+}  // namespace touchstone::lab
