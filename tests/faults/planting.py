@@ -1,5 +1,5 @@
-"""Plants wrong code: text edits in copies of files, compiled and linked by the build's own commands.
-Nothing of the repository or of the build folder is changed.
+"""Plants wrong code: text edits in copies of files, compiled and linked by the build's own
+commands. Nothing of the repository is changed.
 
 The tests of planted faults and of mutants both stand on this."""
 
@@ -11,6 +11,7 @@ import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+CPU_SECONDS = 120  # of one command; wrong code may hang
 
 
 class CannotPlant(Exception):
@@ -55,7 +56,8 @@ class Build:
         self.folder = pathlib.Path(folder).resolve()
         database = self.folder / "compile_commands.json"
         if not database.is_file():
-            raise CannotPlant(f"{database}: there is no such file; a build folder of ninja is wanted")
+            raise CannotPlant(f"{database}: there is no such file; a build folder of ninja is "
+                              "wanted")
         self.commands = {e["file"]: e["command"] for e in json.loads(database.read_text())}
         self.links = {}
         self.launcher = ["ccache"] if shutil.which("ccache") else []
@@ -73,7 +75,7 @@ class Build:
         command[command.index("-o") + 1] = str(output)
         command[-1] = str(text_of or ROOT / source)
         at = command.index("-o")
-        command[at:at] = flags
+        command[at:at] = [str(flag) for flag in flags]
         if pathlib.Path(command[0]).name != "ccache":
             command[:0] = self.launcher
         run_tool(command, self.folder, f"{source} does not compile")
@@ -103,16 +105,20 @@ def run_tool(command, folder, what):
         raise CannotPlant(f"{what}:\n{result.stderr.strip()}")
 
 
-def exit_code(command, seconds=None):
-    """Of a command run in the root; None where it did not end in time."""
-    try:
-        return subprocess.run([str(w) for w in command], cwd=ROOT, capture_output=True,
-                              timeout=seconds).returncode
-    except subprocess.TimeoutExpired:
-        return None
+def run_limited(command):
+    """(exit code, output) of a command run in the root. One that hangs is ended by the processor
+    time that it took (code -SIGXCPU), so that a busy machine makes nobody late."""
+    limited = ["sh", "-c", f'ulimit -S -t {CPU_SECONDS}; ulimit -c 0; exec "$@"', "sh"]
+    done = subprocess.run(limited + [str(w) for w in command], cwd=ROOT, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace")
+    return done.returncode, done.stdout
 
 
-def traced_disagreement(wrong_program, right_program, model, recipe, prefill=None, seconds=None):
+def exit_code(command):
+    return run_limited(command)[0]
+
+
+def traced_disagreement(wrong_program, right_program, model, recipe, prefill=None):
     """Gives the wrong program's trace of a golden model to the right program's `agree`: True where
     it is rejected, False where it is accepted, None where there is no trace."""
     folder = ROOT / "golden/models" / model
@@ -120,8 +126,8 @@ def traced_disagreement(wrong_program, right_program, model, recipe, prefill=Non
     command = [wrong_program, "trace", "--model", folder, "--inputs", folder / "input.h5",
                "--recipe", recipe, "--out", trace, "--threads", "1"]
     command += ["--prefill", str(prefill)] if prefill else []
-    if exit_code(command, seconds) != 0:
+    if exit_code(command) != 0:
         return None
-    code = exit_code([right_program, "agree", "--model", folder, "--activations", trace], seconds)
+    code = exit_code([right_program, "agree", "--model", folder, "--activations", trace])
     trace.unlink()
     return code == 1

@@ -3,17 +3,18 @@ the whole models and by `agree`."""
 
 import dataclasses
 import json
-import os
 import re
 import signal
-import subprocess
 
-from planting import ROOT, CannotPlant, Edit, edited_files, run_tool, traced_disagreement, \
-    write_overlay
+from planting import ROOT, CannotPlant, Edit, edited_files, run_limited, run_tool, \
+    traced_disagreement, write_overlay
 from catalogue import WHOLE_MODEL_TARGETS, hash_of
 
-SECONDS = 100  # of one command; a mutant may hang
+# No flag reaches a bit (tests/bits); a mutant may leave a variable unused.
+FLAGS = ("-O1", "-Wno-error")
 MODELS = ("scout-tiny", "maverick-tiny", "guard-tiny", "scout-launch-rope")
+
+
 @dataclasses.dataclass
 class Judgement:
     hash: str
@@ -30,19 +31,6 @@ def op_rows():
         if line.startswith("OP"):
             rows[line.split("(")[1].split(",")[0]] = line
     return rows
-
-
-def run(command):
-    """(exit code, output); the code is negative after a signal, and that of a time-out -SIGALRM."""
-    process = subprocess.Popen([str(w) for w in command], cwd=ROOT, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, start_new_session=True)
-    try:
-        output, _ = process.communicate(timeout=SECONDS)
-        return process.returncode, output
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        return -signal.SIGALRM, ""
 
 
 class Judge:
@@ -71,23 +59,21 @@ class Judge:
         """Compiles what all plug-ins of an op share. Called before its mutants, from one thread."""
         folder = self.scratch / "parts"
         folder.mkdir(exist_ok=True)
-        spec = f"lab/ops/{op}.cc"
-        parts = [self.build.compile(spec, folder / f"{op}_spec.o", ["-fPIC", "-O0"]),
-                 self.build.compile(spec, folder / f"{op}_plugin.o",
-                                    ["-fPIC", "-O0", f"-DTOUCHSTONE_PLUGIN_ROW={self.ops[op]}"],
-                                    ROOT / "tests/mutants/reference_plugin.cc")]
+        parts = [self.build.compile(f"lab/ops/{op}.cc", folder / f"{op}_plugin.o",
+                                    ["-fPIC", "-O0", f"-DTOUCHSTONE_PLUGIN_ROW={self.ops[op]}",
+                                     "-include", ROOT / "tests/mutants/reference_plugin.cc"])]
         source = (ROOT / f"reference/ops/{op}/{op}.cc").read_text()
         for other in re.findall(r'"reference/ops/(\w+)/\w+\.h"', source):
             if other != op:
                 parts.append(self.build.compile(f"reference/ops/{other}/{other}.cc",
-                                                folder / f"{op}_{other}.o", ["-fPIC"]))
+                                                folder / f"{op}_{other}.o", ["-fPIC", "-O1"]))
         self.parts[op] = parts
 
     def plugin_of(self, mutant, texts, overlay):
         op = mutant.target
         source = f"reference/ops/{op}/{op}.cc"
         wrong = self.build.compile(source, overlay / "mutant.o",
-                                   ["-fPIC", "-Wno-error", f"-I{overlay}"],
+                                   ["-fPIC", *FLAGS, f"-I{overlay}"],
                                    overlay / source if source in texts else None)
         library = overlay / f"{op}.so"
         run_tool(["c++", "-shared", "-Wl,-Bsymbolic", "-Wl,--no-undefined", "-o", library, wrong,
@@ -98,8 +84,9 @@ class Judge:
         library = self.plugin_of(mutant, texts, overlay)
         report = overlay / "report.json"
         report.unlink(missing_ok=True)
-        code, output = run([self.program, "verify", mutant.target, "--kernel", library, "--json",
-                            report, "--threads", "1"])
+        code, output = run_limited([self.program, "verify", mutant.target, "--kernel", library,
+                                    "--json", report, "--threads", "1", "--no-invariance",
+                                    "--time-limit", "600"])
         if code not in (0, 1, 5) or not report.is_file():
             raise CannotPlant(f"verify ends with exit code {code}:\n{output}")
         return verdict_of(json.loads(report.read_text())["reports"][0])
@@ -108,7 +95,7 @@ class Judge:
 
     def judge_models(self, mutant, texts, overlay):
         objects = {path: self.build.compile(path, overlay / f"mutant{i}.o",
-                                            ["-Wno-error", f"-I{overlay}"], overlay / path)
+                                            [*FLAGS, f"-I{overlay}"], overlay / path)
                    for i, path in enumerate(p for p in texts if p.endswith(".cc"))}
 
         def linked(name, sees=""):
@@ -134,7 +121,7 @@ class Judge:
             for model in MODELS:
                 for recipe in ("f32", "bf16"):
                     rejected = traced_disagreement(wrong_program, self.program, model, recipe,
-                                                   prefill, SECONDS)
+                                                   prefill)
                     if rejected is None or rejected:
                         way = f"{model} {recipe}" + (" decode" if prefill else "")
                         return [way if rejected else way + ": no trace"]
@@ -162,7 +149,7 @@ def failing_tests(program, chosen):
     """Tests of a gtest program that fail, the model and recipe of those that have one."""
     if program is None:  # the mutant is in no part of it
         return []
-    code, output = run([program, "--gtest_brief=1", f"--gtest_filter={chosen}"])
+    code, output = run_limited([program, "--gtest_brief=1", f"--gtest_filter={chosen}"])
     names = []
     for test, model in re.findall(r"^\[  FAILED  \] (?:\w+/)?(\w+\.\w+)(?:/(\w+))?", output, re.M):
         name = model.replace("_", " ") if model else test
@@ -170,6 +157,7 @@ def failing_tests(program, chosen):
             name += " decode"
         if name not in names:
             names.append(name)
+    names.sort(key=lambda name: "." in name)  # models first
     if code not in (0, 1):
-        names.append("crashed" if code != -signal.SIGALRM else "timed out")
+        names.append("timed out" if code == -signal.SIGXCPU else "crashed")
     return names

@@ -158,7 +158,12 @@ def main():
     scratch = build.folder / "mutants"
     scratch.mkdir(exist_ok=True)
     with open(scratch / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # one run at a time in a build folder
+        # One run at a time in a build folder.
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            print(f"waiting for another run in {scratch}", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         return run_all(options, mutants, ids, Judge(build, scratch))
 
 
