@@ -14,6 +14,7 @@ void AddGenerateCommand(CLI::App* app, RunCommand* run);
 void AddTraceCommand(CLI::App* app, RunCommand* run);
 void AddDiffCommand(CLI::App* app, RunCommand* run);
 void AddAgreeCommand(CLI::App* app, RunCommand* run);
+void AddMutantsCommand(CLI::App* app, RunCommand* run);
 void AddCasesCommand(CLI::App* app, RunCommand* run);
 void AddNewCommand(CLI::App* app, RunCommand* run);
 void AddBenchCommand(CLI::App* app, RunCommand* run);

@@ -89,6 +89,7 @@ int Main(int count, char** words) {
   lab::AddTraceCommand(&app, &run);
   lab::AddDiffCommand(&app, &run);
   lab::AddAgreeCommand(&app, &run);
+  lab::AddMutantsCommand(&app, &run);
   lab::AddCasesCommand(&app, &run);
   lab::AddNewCommand(&app, &run);
   fuzz::AddFuzzCommand(&app, &run);
