@@ -313,8 +313,13 @@ class Judgement {
       const Tensors right = RightOutputs(ran.c, ran.inputs, yardstick_);
       JudgeOutputs(ran.c, ran.inputs, right, ran.first, ran.second ? &*ran.second : nullptr,
                    yardstick_, &report);
-      for (const OtherRun& other : ran.others) {
+      for (OtherRun& other : ran.others) {
+        const bool failed = report_.Fails(report);
         JudgeInCompany(other.what, other.c, other.inputs, other.outputs, yardstick_, &report);
+        if (failed || !report_.Fails(report) || other_diagnosed_++ >= kDiagnosed) continue;
+        // What failed is not what the case's sample shows.
+        const Sample sample{other.c, std::move(other.inputs), std::move(other.outputs)};
+        report.diagnosis = Diagnose(sample, RightOutputs(sample.c, sample.inputs, yardstick_));
       }
       Sample sample{std::move(ran.c), std::move(ran.inputs), std::move(ran.first.outputs)};
       if (ran.keep) {
@@ -486,6 +491,7 @@ class Judgement {
   std::vector<FileCase> cases_;                   // one for each of report_.cases
   std::vector<std::unique_ptr<Sample>> samples_;  // null: not kept
   std::map<size_t, Verdict> crash_;               // case: CRASHED or TIMED OUT
+  std::atomic<size_t> other_diagnosed_{0};        // runs in company that were looked at in detail
   int64_t kept_bytes_ = 0;
   size_t done_ = 0;
 };
