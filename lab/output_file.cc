@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <stdexcept>
 
 #include "lab/errors.h"
 
@@ -29,7 +30,8 @@ void RequireOutput(const std::string& flag, const std::string& path,
   }
   const fs::path parent = fs::absolute(path, ignored).parent_path();
   if (!fs::is_directory(parent, ignored)) {
-    throw UsageError(fmt::format("{} {}: there is no folder {}", flag, path, parent.string()));
+    throw std::runtime_error(
+        fmt::format("{} {}: there is no folder {}", flag, path, parent.string()));
   }
   if (!fs::exists(there)) return;
   for (const std::string& input : inputs) {

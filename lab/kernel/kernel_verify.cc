@@ -16,6 +16,7 @@
 #include "lab/input_class.h"
 #include "lab/kernel/batch_variants.h"
 #include "lab/kernel/case_judge.h"
+#include "lab/kernel/ran_case.h"
 #include "lab/kernel/work_queue.h"
 
 namespace touchstone::lab {
@@ -59,25 +60,6 @@ std::vector<std::string> WidenedBy(const exact::Allowance& allowance) {
 bool Holds(const std::vector<Dtype>& recipes, Dtype recipe) {
   return std::find(recipes.begin(), recipes.end(), recipe) != recipes.end();
 }
-
-// What a kernel gave for the rows of a case in other company, or when it ran again, where that is
-// not what it gave at first.
-struct OtherRun {
-  std::string what;
-  Case c;
-  Tensors inputs, outputs;
-};
-
-// A case that the kernel ran, on its way to the judge.
-struct RanCase {
-  size_t index = 0;
-  Case c;
-  Tensors inputs;
-  RunResult first;
-  std::optional<RunResult> second;
-  std::vector<OtherRun> others;
-  bool keep = false;  // its tensors are kept as a sample
-};
 
 class Judgement {
  public:
