@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <stdexcept>
 
 #include "lab/errors.h"
 
@@ -27,8 +28,12 @@ void RequireOutput(const std::string& flag, const std::string& path,
     throw UsageError(fmt::format("{} {}: there is no regular file at that name, but {}", flag, path,
                                  fs::is_directory(there) ? "a folder" : "something else"));
   }
-  if (!fs::exists(there)) return;
   const fs::path parent = fs::absolute(path, ignored).parent_path();
+  if (!fs::is_directory(parent, ignored)) {
+    throw std::runtime_error(
+        fmt::format("{} {}: there is no folder {}", flag, path, parent.string()));
+  }
+  if (!fs::exists(there)) return;
   for (const std::string& input : inputs) {
     if (AreSame(path, input) || (fs::is_directory(input, ignored) && AreSame(parent, input))) {
       throw UsageError(fmt::format("{} {}: that would replace a file that is read", flag, path));

@@ -10,6 +10,7 @@
 
 #include "fuzz/search/fuzz_run.h"
 #include "lab/errors.h"
+#include "lab/kernel/kernel_command.h"
 #include "lab/kernel/plugin_kernel.h"
 #include "lab/progress_line.h"
 #include "lab/spec.h"
@@ -106,11 +107,12 @@ void AddFuzzCommand(CLI::App* app, lab::RunCommand* run) {
                    "a library, ./mine.so or ./mine.so:symbol (default: the reference by its bound, "
                    "and the implementations built in by its bits)");
   fuzz->add_option("--timeout", flags->limits.seconds, "seconds for one run of the kernel")
-      ->check(CLI::Range(0.01, 1e5));
+      ->check(lab::SecondsOfACall());
   fuzz->add_option("--contract", flags->contract, "bits (exact) or bound (bounded, the default)")
       ->check(CLI::IsMember({"exact", "bounded"}));
   fuzz->add_option("--time", flags->time, "how long: 60s (default), 5m, 1h");
-  fuzz->add_option("--cases", options.limits.trials, "at most so many trials (default: no limit)");
+  fuzz->add_option("--cases", options.limits.trials, "at most so many trials (default: no limit)")
+      ->check(CLI::PositiveNumber);
   CLI::Option* seed =
       fuzz->add_option("--seed", options.searched.seed, "of all trials (default: 1)");
   CLI::Option* from = fuzz->add_option("--from", options.from, "the first trial (default: 0)");

@@ -11,10 +11,7 @@
 namespace touchstone::lab {
 namespace {
 
-constexpr char kStorage[] = R"(#include <cstdint>
-
-#include "touchstone.h"
-
+constexpr char kStorage[] = R"(
 namespace {
 
 constexpr int kThreads = 256;  // of a block
@@ -109,11 +106,11 @@ std::string StarterInCuda(const OpSpec& op, const std::string& file) {
       fmt::format("nvcc -O2 -std=c++17 -arch=native -shared -Xcompiler -fPIC {} {} -o {}.so",
                   RepositoryIncludeFlag(), file, stem);
   const std::string includes =
-      op.attributes.empty() ? "" : "#include <cstdlib>\n#include <cstring>\n";
-  std::string storage = kStorage;
-  storage.insert(storage.find("\n\n") + 1, includes);
-  return StarterComment(op, file, build) + storage + HostFunctions(op, kernel) + kernel + "\n" +
-         CallOf(op) +
+      std::string("#include <cstdint>\n") +
+      (op.attributes.empty() ? "" : "#include <cstdlib>\n#include <cstring>\n") +
+      "\n#include \"touchstone.h\"\n";
+  return StarterComment(op, file, build) + includes + kStorage + HostFunctions(op, kernel) +
+         kernel + "\n" + CallOf(op) +
          "\nint run(const touchstone_call* call) {\n"
          "  return call->recipe == TOUCHSTONE_BF16 ? run_in<Bf16>(call) : run_in<float>(call);\n"
          "}\n\n}  // namespace\n\n" +

@@ -26,8 +26,8 @@ extern "C" {
 /* Changes whenever anything below changes its layout or meaning. */
 #define TOUCHSTONE_ABI 1u
 
-/* A tensor, in the layout of DLPack's DLTensor (dlpack.h, version 0.8 and 1.x): a pointer to one may
- * be cast to DLTensor*. Here always: row-major and dense, strides not null, byte_offset 0, data
+/* A tensor, in the layout of DLPack's DLTensor (dlpack.h, version 0.8 and 1.x): a pointer to one
+ * may be cast to DLTensor*. Here always: row-major and dense, strides not null, byte_offset 0, data
  * aligned to 64 bytes and not null (a tensor without elements has one valid address too). */
 typedef struct {
   int32_t device_type; /* TOUCHSTONE_CPU, TOUCHSTONE_CUDA */
@@ -73,8 +73,9 @@ typedef struct {
   int32_t threads; /* how many threads the kernel may use: at least 1 */
   int32_t inputs_count, outputs_count, attributes_count;
   int32_t reserved; /* 0 */
-  /* Each in the order in which `touchstone explain OP` lists them. A tensor that is input and output
-   * (a cache) is among the outputs, and holds its values before the call. Other outputs hold NaN. */
+  /* Each in the order in which `touchstone explain OP` lists them. A tensor that is input and
+   * output (a cache) is among the outputs, and holds its values before the call. Other outputs hold
+   * NaN, or in some calls another filling. */
   const touchstone_tensor* inputs;
   const touchstone_tensor* outputs;
   const touchstone_attribute* attributes;

@@ -4,38 +4,12 @@
 #include <cstddef>
 #include <utility>
 
+#include "lab/diagnosis/profile_outputs.h"
+
 namespace touchstone::lab {
 namespace {
 
 constexpr std::byte kNanPoison{0xff}, kFinitePoison{0x5a};  // Poison::kNan, Poison::kFinite
-
-Tensor AsTensor(const exact::FloatMatrix& values, Dtype dtype, const std::vector<int64_t>& shape) {
-  Tensor tensor(dtype, shape);
-  TOUCHSTONE_REQUIRE(values.size() == tensor.count());
-  for (int64_t i = 0; i < tensor.count(); ++i) tensor.SetReal(i, values.data()[i]);
-  return tensor;
-}
-
-Tensors UnderProfile(const Case& c, const Tensors& inputs, const exact::Profile& profile) {
-  const exact::Results<exact::FloatMatrix> results = Evaluate(c, inputs, profile, true);
-  Tensors right;
-  for (const Argument& argument : c.op->arguments) {
-    if (argument.role == Role::kIn) continue;
-    const std::vector<int64_t> shape = ShapeOf(c, argument);
-    if (argument.stored != Stored::kI64) {
-      right.emplace(argument.name,
-                    AsTensor(results.reals.at(argument.name), DtypeOf(c, argument), shape));
-      continue;
-    }
-    Tensor chosen(Dtype::kI64, shape);
-    int64_t i = 0;
-    for (const auto& accepted : results.choices.at(argument.name)) {
-      chosen.values<int64_t>()[i++] = accepted.at(0);
-    }
-    right.emplace(argument.name, std::move(chosen));
-  }
-  return right;
-}
 
 void Note(const std::string& what, const CaseReport& report, const Comparison& comparison,
           std::vector<Failure>* failures) {
@@ -67,7 +41,9 @@ Verdict VerdictOf(const CaseReport& report) {
 }  // namespace
 
 Tensors RightOutputs(const Case& c, const Tensors& inputs, const Yardstick& yardstick) {
-  if (yardstick.contract == Contract::kProfile) return UnderProfile(c, inputs, yardstick.profile);
+  if (yardstick.contract == Contract::kProfile) {
+    return ProfileOutputs(c, inputs, yardstick.profile);
+  }
   Tensors right = inputs;
   for (const Argument& argument : c.op->arguments) {
     if (argument.role == Role::kOut) {

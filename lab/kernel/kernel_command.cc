@@ -8,6 +8,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 
@@ -56,6 +57,15 @@ std::string ShellWord(const std::string& word) {
            std::string_view("_-./:=,+@%").find(c) != std::string_view::npos;
   };
   if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) return word;
+  const auto is_shown = [](char c) { return ' ' <= c && c <= '~'; };
+  if (!std::all_of(word.begin(), word.end(), is_shown)) {
+    std::string bytes = "$'";
+    for (const char c : word) {
+      const bool as_is = is_shown(c) && c != '\'' && c != '\\';
+      bytes += as_is ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    }
+    return bytes + "'";
+  }
   std::string quoted = "'";
   for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return quoted + "'";
@@ -166,6 +176,18 @@ KernelReport Judged(const KernelFlags& flags, const OpSpec& op, KernelOptions op
 
 }  // namespace
 
+CLI::Validator SecondsOfACall() {
+  return CLI::Validator(
+      [](const std::string& text) -> std::string {
+        char* end = nullptr;
+        const double seconds = std::strtod(text.c_str(), &end);
+        const bool number = !text.empty() && *end == '\0';
+        if (number && 0.0 < seconds && seconds <= 1e6) return "";
+        return fmt::format("expected seconds, more than 0 and at most 1e6, not '{}'", text);
+      },
+      "SECONDS");
+}
+
 void AddKernelFlags(CLI::App* verify, KernelFlags* flags) {
   const std::string group = "A kernel of yours";
   verify->add_option("--kernel", flags->kernel, "a shared library: ./mine.so, ./mine.so:symbol")
@@ -188,7 +210,7 @@ void AddKernelFlags(CLI::App* verify, KernelFlags* flags) {
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->group(group);
   verify->add_option("--time-limit", flags->time_limit, "seconds that one call may take")
-      ->check(CLI::PositiveNumber)
+      ->check(SecondsOfACall())
       ->group(group);
   verify->add_option("--memory-limit", flags->memory_limit, "of the kernel's process, say 4G")
       ->group(group);
@@ -237,8 +259,12 @@ int VerifyKernelCommand(const KernelFlags& flags, const std::string& contract,
     throw UsageError("--inputs says which cases there are: leave out --smallest and --suite");
   }
   std::vector<std::string> read;
-  for (const std::string& file : {flags.kernel, flags.inputs, flags.outputs}) {
+  const std::string library = flags.kernel.substr(0, flags.kernel.rfind(':'));
+  for (const std::string& file : {flags.kernel, library, flags.inputs, flags.outputs}) {
     if (!file.empty()) read.push_back(file);
+  }
+  if (!files.json.empty() && files.json == files.junit) {
+    throw UsageError(fmt::format("--json and --junit: both are {}", files.json));
   }
   if (!files.json.empty()) RequireOutput("--json", files.json, read);
   if (!files.junit.empty()) RequireOutput("--junit", files.junit, read);

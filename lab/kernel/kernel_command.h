@@ -23,6 +23,9 @@ struct KernelFlags {
 
 void AddKernelFlags(CLI::App* verify, KernelFlags* flags);
 
+// Of a time limit for one call: a number that is one.
+CLI::Validator SecondsOfACall();
+
 // Whether a kernel is to be judged. Throws UsageError where a flag of kernels stands without one,
 // or flags that exclude each other stand together.
 bool JudgesKernel(const KernelFlags& flags);

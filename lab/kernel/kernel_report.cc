@@ -110,6 +110,11 @@ void AddNotRun(const KernelReport& report, Lines* lines) {
   }
 }
 
+// Whether some run gave other bits than the first of its case: then more was judged than that one.
+bool OtherRunsDiffer(const KernelReport& report) {
+  return report.determinism.different > 0 || report.invariance.different_rows > 0;
+}
+
 void AddStrength(const KernelReport& report, Lines* lines) {
   const Comparison& bound = report.bound;
   lines->Field(
@@ -122,8 +127,9 @@ void AddStrength(const KernelReport& report, Lines* lines) {
   if (report.contract == Contract::kProfile) return;
   lines->Field(
       2, "bound",
-      fmt::format("{} of {} accepted, largest ratio {:.3f}; of {} more nothing can be said",
-                  bound.compared - bound.outside, bound.compared, bound.largest_ratio,
+      fmt::format("{} of {} accepted{}, largest ratio {:.3f}; of {} more nothing can be said",
+                  bound.compared - bound.outside, bound.compared,
+                  OtherRunsDiffer(report) ? " in each case's first run" : "", bound.largest_ratio,
                   bound.undecidable));
   lines->Field(2, "strength",
                fmt::format("{} have one right value and no other; {}",

@@ -16,6 +16,7 @@
 #include "lab/input_class.h"
 #include "lab/kernel/batch_variants.h"
 #include "lab/kernel/case_judge.h"
+#include "lab/kernel/ran_case.h"
 #include "lab/kernel/work_queue.h"
 
 namespace touchstone::lab {
@@ -59,25 +60,6 @@ std::vector<std::string> WidenedBy(const exact::Allowance& allowance) {
 bool Holds(const std::vector<Dtype>& recipes, Dtype recipe) {
   return std::find(recipes.begin(), recipes.end(), recipe) != recipes.end();
 }
-
-// What a kernel gave for the rows of a case in other company, or when it ran again, where that is
-// not what it gave at first.
-struct OtherRun {
-  std::string what;
-  Case c;
-  Tensors inputs, outputs;
-};
-
-// A case that the kernel ran, on its way to the judge.
-struct RanCase {
-  size_t index = 0;
-  Case c;
-  Tensors inputs;
-  RunResult first;
-  std::optional<RunResult> second;
-  std::vector<OtherRun> others;
-  bool keep = false;  // its tensors are kept as a sample
-};
 
 class Judgement {
  public:
@@ -313,8 +295,13 @@ class Judgement {
       const Tensors right = RightOutputs(ran.c, ran.inputs, yardstick_);
       JudgeOutputs(ran.c, ran.inputs, right, ran.first, ran.second ? &*ran.second : nullptr,
                    yardstick_, &report);
-      for (const OtherRun& other : ran.others) {
+      for (OtherRun& other : ran.others) {
+        const bool failed = report_.Fails(report);
         JudgeInCompany(other.what, other.c, other.inputs, other.outputs, yardstick_, &report);
+        if (failed || !report_.Fails(report) || other_diagnosed_++ >= kDiagnosed) continue;
+        // What failed is not what the case's sample shows.
+        const Sample sample{other.c, std::move(other.inputs), std::move(other.outputs)};
+        report.diagnosis = Diagnose(sample, RightOutputs(sample.c, sample.inputs, yardstick_));
       }
       Sample sample{std::move(ran.c), std::move(ran.inputs), std::move(ran.first.outputs)};
       if (ran.keep) {
@@ -486,6 +473,7 @@ class Judgement {
   std::vector<FileCase> cases_;                   // one for each of report_.cases
   std::vector<std::unique_ptr<Sample>> samples_;  // null: not kept
   std::map<size_t, Verdict> crash_;               // case: CRASHED or TIMED OUT
+  std::atomic<size_t> other_diagnosed_{0};        // runs in company that were looked at in detail
   int64_t kept_bytes_ = 0;
   size_t done_ = 0;
 };

@@ -1,8 +1,8 @@
 // What a bound may allow on top of its assumptions (enclosure.h): the two habits of real kernels
 // whose errors have a derivation. A verdict under an allowance names it.
 //
-//   tf32            each operand of a contraction is rounded to 11 significant bits: off by 2^-11 of
-//                   its size, by 2^-137 where it is subnormal. An operand that has no more bits
+//   tf32            each operand of a contraction is rounded to 11 significant bits: off by 2^-11
+//                   of its size, by 2^-137 where it is subnormal. An operand that has no more bits
 //                   stays. Sums are in binary32
 //   tf32_truncated  the other bits are cut off: 2^-10, 2^-136
 //   ftz             any input, product, sum or output below 2^-126 may be read or stored as 0

@@ -25,8 +25,8 @@
 //
 //   eps_j = expm1((n + N_j + 6) u)     of p_j v_jd in o_d; and of p_j in l, which meets fewer
 //
-// Where operands may be in tf32 (allowance.h) p_j and v_jd are each off by a factor within 1 +- e, e
-// = OperandError(): -2 log(1 - e) more in that exponent.
+// Where operands may be in tf32 (allowance.h) p_j and v_jd are each off by a factor within 1 +- e,
+// e = OperandError(): -2 log(1 - e) more in that exponent.
 //
 // Output. Since sum w_j (v_j - o) = 0, an error that all weights share changes nothing:
 //

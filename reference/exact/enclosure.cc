@@ -246,8 +246,8 @@ Enclosure ContractOperands(const Enclosure& a, const Enclosure& b) {
     return x.undecidable || (x.value.isFinite() && !(x.lower.isFinite() && x.upper.isFinite()));
   };
   const Mask a_open = no_middle(a), b_open = no_middle(b);
-  // An infinity times what may be zero in one computation and not in another, by underflow say, is a
-  // NaN or an infinity.
+  // An infinity times what may be zero in one computation and not in another, by underflow say, is
+  // a NaN or an infinity.
   const auto may_be_zero = [](const Enclosure& x) -> Matrix {
     return (x.lower <= 0.0 && 0.0 <= x.upper && x.lower < x.upper).cast<double>();
   };

@@ -103,9 +103,9 @@ Enclosure Divide(const Enclosure& a, const Enclosure& b, double error = kFunctio
 // a b^T: every element a contraction of length K = a.cols() = b.cols(), in any order, fused or not:
 //   |computed - real| <= K u sum |a_k b_k|      (Jeannerod and Rump: no higher-order term)
 //
-// and K Underflow() more. Operands in tf32 are intervals: each end that has more than 11 significant
-// bits moves by OperandError() of its size, and the widths of both join the error as those of any
-// operand do, to second order.
+// and K Underflow() more. Operands in tf32 are intervals: each end that has more than 11
+// significant bits moves by OperandError() of its size, and the widths of both join the error as
+// those of any operand do, to second order.
 Enclosure Contract(const Enclosure& a, const Enclosure& b);
 
 // Keeps the class of non-finite values: where value is NaN or infinite, so are both ends.

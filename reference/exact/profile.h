@@ -52,8 +52,8 @@ enum class Last {
   kHalf,   // more than one and less than two widths are halved: half, down to an integer, up to
            // a multiple of 8, and the rest
   kLargerHalf,  // the same, but the first is half up to an integer
-  kEven,  // all are of one size, the smallest multiple of 8 that leaves the last one shorter; widths
-          // where they fit
+  kEven,        // all are of one size, the smallest multiple of 8 that leaves the last one shorter;
+                // widths where they fit
 };
 
 // The format of partial sums, and when they are rounded to it.

@@ -1,5 +1,5 @@
-// Cases written to a file come back; a file in which anything is not what it must be is refused with
-// the place, what was found and what was expected.
+// Cases written to a file come back; a file in which anything is not what it must be is refused
+// with the place, what was found and what was expected.
 #include "lab/files/case_file.h"
 
 #include <gtest/gtest.h>

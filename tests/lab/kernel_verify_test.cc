@@ -1,5 +1,5 @@
-// Judging a kernel: right ones, and ones that go wrong in every way that a kernel can, each with its
-// verdict, its exit code and what the reports say of it.
+// Judging a kernel: right ones, and ones that go wrong in every way that a kernel can, each with
+// its verdict, its exit code and what the reports say of it.
 #include "lab/kernel/kernel_verify.h"
 
 #include <gtest/gtest.h>

@@ -2,8 +2,9 @@
 // judged like anybody's kernel. The call's tensors are copied into the lab's, and the op's own spec
 // calls the function: nothing is known here of any op.
 //
-// TOUCHSTONE_PLUGIN_ROW is the op's row of reference/ops.def. Compiled in front of lab/ops/<op>.cc, of
-// which `run` alone is used; what fills inputs is answered below. Linked with the mutant's object.
+// TOUCHSTONE_PLUGIN_ROW is the op's row of reference/ops.def. Compiled in front of lab/ops/<op>.cc,
+// of which `run` alone is used; what fills inputs is answered below. Linked with the mutant's
+// object.
 #include <algorithm>
 #include <cstring>
 #include <exception>

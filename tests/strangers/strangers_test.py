@@ -80,7 +80,9 @@ def check_order(checks, library, name):
     found = report["profiles"]["equal_bits"]
     print(f"{name} in {TELLING}: {', '.join(found) or 'no declared profile'}")
     for profile in found:
-        code, text, _ = checks.judge(library, "--case", TELLING, "--profile", profile)
+        # A row alone takes another path in these libraries, and another order.
+        code, text, _ = checks.judge(library, "--case", TELLING, "--profile", profile,
+                                     "--no-invariance")
         checks.expect(f"{name} keeps to {profile}", code == 0 and text.startswith("BIT-EXACT"),
                       f"code {code}\n{text}")
     return found
