@@ -7,7 +7,8 @@ namespace touchstone::lab {
 
 std::string LettersWithoutShape(const OpSpec& op) {
   std::string letters;
-  for (const auto& [letter, size] : op.sizes) {
+  for (const auto& size : op.sizes) {
+    const char letter = size.first;
     const bool shown = std::any_of(
         op.arguments.begin(), op.arguments.end(),
         [&](const Argument& argument) { return argument.dims.find(letter) != std::string::npos; });

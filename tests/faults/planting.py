@@ -74,7 +74,8 @@ class Build:
         command = self.compile_command(source)
         command[command.index("-o") + 1] = str(output)
         command[-1] = str(text_of or ROOT / source)
-        at = command.index("-o")
+        # Before the build's own flags: an overlay's headers then hide those of the tree.
+        at = next(i for i, word in enumerate(command) if word.startswith("-"))
         command[at:at] = [str(flag) for flag in flags]
         if pathlib.Path(command[0]).name != "ccache":
             command[:0] = self.launcher

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# headers_test.sh COMPILER: every header compiles alone, without a warning.
+# headers_test.sh COMPILER: every header compiles alone, without a warning, but the one that is CUDA.
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 compiler=$1
-mapfile -t headers < <(find reference optimized kernels golden lab fuzz bench tests -name '*.h' 2>/dev/null | sort)
+mapfile -t headers < <(find reference optimized kernels golden lab fuzz bench tests -name '*.h' ! -name cuda_declarations.h 2>/dev/null | sort)
 ((${#headers[@]} > 10)) || { echo "FAILED: only ${#headers[@]} headers"; exit 1; }
 
 # Two libraries keep their headers outside the compiler's own path.
