@@ -48,6 +48,8 @@ TOUCHSTONE_OP_SPEC(attention) = {
               {"specials", {{'T', 35}, {'S', 40}, {'H', 2}, {'G', 1}, {'D', 4}}},
               {"wrapped", {}, {{"chunk", 4}}},
               {"normal", {{'T', 35}, {'S', 40}, {'H', 2}, {'G', 1}, {'D', 4}}},
+              {"normal", {{'T', 140}, {'S', 200}, {'H', 1}, {'G', 1}, {'D', 2}}, {{"chunk", 4}}},
+              {"far", {{'T', 1}}, {{"chunk", 4}}},
               {"ties", {{'T', 4}, {'S', 513}, {'H', 2}, {'G', 1}, {'D', 4}}},
               {"normal", {{'T', 4}, {'S', 40}, {'H', 40}, {'G', 8}, {'D', 128}}},
               {"far", {{'S', 6}, {'H', 40}, {'G', 8}, {'D', 128}}, {{"chunk", 8192}}},
@@ -98,7 +100,8 @@ TOUCHSTONE_OP_SPEC(attention) = {
         "query past the last key, and at 10,485,759, where a chunk has no visible key. Class peaky "
         "has one or two keys that outweigh all others, in class rising scores grow with the "
         "position, so that every running maximum moves. H / G is 5 in the published models, with "
-        "40 heads of 128; D = 520 passes a slice of q.k",
+        "40 heads of 128; D = 520 passes a slice of q.k; 140 queries pass a tile of 128, one alone "
+        "is decode in a chunked layer",
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
           const std::string& own = c.input_class;

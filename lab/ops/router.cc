@@ -26,6 +26,8 @@ TOUCHSTONE_OP_SPEC(router) = {
                     {"small_scores", {{'T', 40}, {'E', 6}, {'A', 6}}},
                     {"last_wins", {{'T', 5}, {'E', 128}}}},
                    Hashed({{"normal", {{'T', 35}, {'E', 5}}},
+                           {"normal", {{'T', 300}, {'E', 4}}},
+                           {"last_wins", {{'T', 3}, {'E', 300}}},
                            {"normal", {{'T', 3}, {'E', 37}, {'A', 37}}},
                            {"ties", {{'T', 4}, {'E', 128}, {'A', 2}}},
                            {"real", {{'T', 4}, {'E', 16}}}})}),
@@ -45,8 +47,9 @@ TOUCHSTONE_OP_SPEC(router) = {
         "16 and 128 experts are the published numbers, one chosen is too; A up to E shows the "
         "whole order. Ties, signs of zero and NaN try rule N6, near_ties has logits one ulp apart, "
         "saturated has logits whose scores all round to 1, so that only the logits tell the order; "
-        "last_wins has the largest logit last, at index 127. small_scores reaches below -88.72, "
-        "where exp(-v) is infinite and the score 0",
+        "last_wins has the largest logit last, at index 127 and 299. 300 tokens and experts pass a "
+        "byte and a block of 256. small_scores reaches below -88.72, where exp(-v) is infinite and "
+        "the score 0",
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
           // near_ties     1 + (w mod 4) ulp, the ulp that of 1 in the recipe's storage

@@ -74,9 +74,14 @@ class Build:
         command = self.compile_command(source)
         command[command.index("-o") + 1] = str(output)
         command[-1] = str(text_of or ROOT / source)
-        # Before the build's own flags: an overlay's headers then hide those of the tree.
-        at = next(i for i, word in enumerate(command) if word.startswith("-"))
-        command[at:at] = [str(flag) for flag in flags]
+        # An overlay's headers come before those of the tree, other flags after the build's own: the
+        # first folder and the last flag decide.
+        flags = [str(flag) for flag in flags]
+        folders = [flag for flag in flags if flag.startswith("-I")]
+        last = command.index("-o")
+        command[last:last] = [flag for flag in flags if flag not in folders]
+        first = next(i for i, word in enumerate(command) if word.startswith("-"))
+        command[first:first] = folders
         if pathlib.Path(command[0]).name != "ccache":
             command[:0] = self.launcher
         run_tool(command, self.folder, f"{source} does not compile")
