@@ -1,5 +1,5 @@
-// Who takes part in a case: the reference, every candidate of ours, and rivals from other libraries,
-// all on the same numbers.
+// Who takes part in a case: the reference, every candidate of ours, and rivals from other
+// libraries, all on the same numbers.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // Every output is judged before it is timed: what computes something else is not timed. Ours by the
-// bits of all elements against the reference; the reference itself, and rivals, against the bound of
-// each element, on rows and columns that are spread over the output (each element of these ops
+// bits of all elements against the reference; the reference itself, and rivals, against the bound
+// of each element, on rows and columns that are spread over the output (each element of these ops
 // depends on one row of x and one of weight, so a part can be judged alone).
 #pragma once
 

@@ -1,5 +1,5 @@
-// One case timed: all that take part, and two loops of our own that are the machine's limits, in one
-// run of Google Benchmark, their repetitions interleaved at random, so that whatever else the
+// One case timed: all that take part, and two loops of our own that are the machine's limits, in
+// one run of Google Benchmark, their repetitions interleaved at random, so that whatever else the
 // machine does meets all of them alike.
 #pragma once
 

@@ -1,5 +1,5 @@
-// Linear with SIMD across outputs: a vector holds one k of several outputs, so that each lane is the
-// reference's chain (N3) and threads, vector length and blocking never reach a bit.
+// Linear with SIMD across outputs: a vector holds one k of several outputs, so that each lane is
+// the reference's chain (N3) and threads, vector length and blocking never reach a bit.
 //
 //   up to kStreamed tokens   the weights are read once, row by row, and meet the tokens' x[k] in
 //                            registers: what limits it is memory
@@ -181,10 +181,10 @@ HWY_INLINE void AddSlice(Vector sum, bool first, float* total) {
 
 // Few tokens.
 
-// Groups of kL rows that are read side by side. A chain takes one k in the four cycles or so that an
-// fma takes, so one group of bf16 rows reads half as fast as one of f32 rows; but processors follow
-// eight streams of memory better than sixteen (on a Zen 3, 15 against 8 GB/s in f32), and with more
-// than one token the gain is gone.
+// Groups of kL rows that are read side by side. A chain takes one k in the four cycles or so that
+// an fma takes, so one group of bf16 rows reads half as fast as one of f32 rows; but processors
+// follow eight streams of memory better than sixteen (on a Zen 3, 15 against 8 GB/s in f32), and
+// with more than one token the gain is gone.
 template <typename Storage>
 constexpr int GroupsOf(int64_t T) {
   return sizeof(Storage) == sizeof(Bf16) && T == 1 ? 2 : 1;
@@ -193,9 +193,9 @@ constexpr int GroupsOf(int64_t T) {
 // Bytes of a row between what is read and what is asked for.
 constexpr int64_t kAhead = 512;
 
-// Asks for what `count` rows hold kAhead bytes after element k, at their end for the next rows. It is
-// to come to the second cache alone: rows whose distance is a multiple of 4096 bytes lie in one set
-// of the first, where there is no room for more of them than are worked on.
+// Asks for what `count` rows hold kAhead bytes after element k, at their end for the next rows. It
+// is to come to the second cache alone: rows whose distance is a multiple of 4096 bytes lie in one
+// set of the first, where there is no room for more of them than are worked on.
 template <typename Storage>
 HWY_INLINE void AskAhead(const Storage* rows, int64_t stride, int64_t count, int64_t k, int64_t C) {
   const int64_t next = k + kAhead / static_cast<int64_t>(sizeof(Storage));
@@ -266,9 +266,9 @@ constexpr std::array<SliceFunction<Storage>, sizeof...(kT)> SliceFunctions(
   return {StreamSlice<kT + 1, GroupsOf<Storage>(kT + 1), Storage>...};
 }
 
-// The outputs of some groups of rows for all tokens: a slice of the rows is read from memory for the
-// first tokens, and is in the first cache for the others. The last rows start earlier, so that they
-// are whole groups, and write only what no others have written. x is (T, C) dense.
+// The outputs of some groups of rows for all tokens: a slice of the rows is read from memory for
+// the first tokens, and is in the first cache for the others. The last rows start earlier, so that
+// they are whole groups, and write only what no others have written. x is (T, C) dense.
 template <typename Storage>
 void StreamRows(View<const Storage, 'F', 'C'> weight, const float* x, int64_t part,
                 View<Storage, 'T', 'F'> y) {

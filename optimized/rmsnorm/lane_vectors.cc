@@ -1,9 +1,9 @@
-// RMSNorm with SIMD across the 256 lanes of rule N4: a vector holds neighbouring lanes, so that each
-// lane's chain of fma and the fold are the reference's, whatever the vector's length.
+// RMSNorm with SIMD across the 256 lanes of rule N4: a vector holds neighbouring lanes, so that
+// each lane's chain of fma and the fold are the reference's, whatever the vector's length.
 //
-// A row is read twice: once for its sum of squares, and, while it is still in the first caches, once
-// more to be scaled. So what limits it is memory. Rows that together are larger than a cache are
-// written past the caches, where the target has such a store.
+// A row is read twice: once for its sum of squares, and, while it is still in the first caches,
+// once more to be scaled. So what limits it is memory. Rows that together are larger than a cache
+// are written past the caches, where the target has such a store.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>

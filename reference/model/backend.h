@@ -1,5 +1,5 @@
-// Which functions compute the ops that have faster candidates of the same bits. The model calls them
-// through this table; whoever runs it may put others in. The default is the reference.
+// Which functions compute the ops that have quicker candidates of the same bits. The model calls
+// them through this table; whoever runs it may put others in. The default is the reference.
 #pragma once
 
 #include <type_traits>
