@@ -307,6 +307,7 @@ HWY_NOINLINE void Tile(const float* HWY_RESTRICT x, const float* HWY_RESTRICT pa
     left[i] = right[i] = hn::Zero(d);
     hwy::Prefetch(total + i * kBlock);
   }
+#pragma GCC unroll 4
   for (int64_t k = 0; k < length; ++k) {
     const Vector a = hn::Load(d, panel), b = hn::Load(d, panel + kL);
 #pragma GCC unroll 16
