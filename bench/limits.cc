@@ -37,26 +37,26 @@ float Fma(int64_t steps) {
   return hn::GetLane(sum[0]);
 }
 
-// Four neighbouring vectors a step; the rest byte by byte.
-float Read(const uint8_t* from, int64_t bytes) {
+// Eight streams side by side, which is what processors follow best, a line of 64 bytes of each in
+// turn; what is left over one by one.
+float Read(const float* from, int64_t count) {
   const Floats d;
-  const hn::Repartition<uint8_t, Floats> d8;
-  constexpr int64_t kStep = 4 * kL * 4;
-  hn::Vec<Floats> sum[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
-  int64_t i = 0;
-#if HWY_TARGET != HWY_SCALAR
-  for (; i + kStep <= bytes; i += kStep) {
-    hwy::Prefetch(from + i + 1024);
-    if (kStep > 64) hwy::Prefetch(from + i + 1088);
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) {
-      sum[j] = hn::Xor(sum[j], hn::BitCast(d, hn::LoadU(d8, from + i + j * kL * 4)));
+  constexpr int64_t kStreams = 8, kLine = 16, kVectors = std::max<int64_t>(1, kLine / kL);
+  hn::Vec<Floats> sum[kVectors];
+  for (int64_t j = 0; j < kVectors; ++j) sum[j] = hn::Zero(d);
+  const int64_t length = count / kStreams / kLine * kLine;
+  for (int64_t i = 0; i < length; i += kLine) {
+    for (int64_t stream = 0; stream < kStreams; ++stream) {
+      const float* line = from + stream * length + i;
+      for (int64_t j = 0; j < kVectors; ++j) {
+        sum[j] = hn::Xor(sum[j], hn::LoadU(d, line + j * kL));
+      }
     }
   }
-#endif
   float rest = 0.0f;
-  for (; i < bytes; ++i) rest += static_cast<float>(from[i]);
-  return rest + hn::GetLane(hn::Xor(hn::Xor(sum[0], sum[1]), hn::Xor(sum[2], sum[3])));
+  for (int64_t i = kStreams * length; i < count; ++i) rest += from[i];
+  for (int64_t j = 1; j < kVectors; ++j) sum[0] = hn::Xor(sum[0], sum[j]);
+  return rest + hn::GetLane(sum[0]);
 }
 
 void Copy(const uint8_t* from, uint8_t* to, int64_t bytes, bool past_caches) {
@@ -99,10 +99,11 @@ double FmaFlops(int64_t steps) {
 }
 
 float ReadLoop(const void* from, int64_t bytes, int threads) {
-  const auto* first = static_cast<const uint8_t*>(from);
+  const auto* first = static_cast<const float*>(from);
+  const int64_t count = bytes / 4;
   std::atomic<float> any = 0.0f;
   ParallelFor(threads, threads, [&](int64_t i) {
-    const int64_t begin = bytes * i / threads, end = bytes * (i + 1) / threads;
+    const int64_t begin = count * i / threads, end = count * (i + 1) / threads;
     any = HWY_DYNAMIC_DISPATCH(Read)(first + begin, end - begin);
   });
   return any;

@@ -11,7 +11,8 @@ namespace touchstone::bench {
 float FmaLoop(int64_t steps, int threads);
 double FmaFlops(int64_t steps);
 
-// Reads every byte once, whole vectors at a time, on `threads` threads; returns a sum of them.
+// Reads the memory once, in whole words of 4 bytes, on `threads` threads; returns a number that
+// depends on all.
 float ReadLoop(const void* from, int64_t bytes, int threads);
 
 // Copies, past the caches where `past_caches`; one thread.

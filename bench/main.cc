@@ -41,9 +41,17 @@ void StartGoogleBenchmark() {
   benchmark::Initialize(&count, pointers.data());
 }
 
+// A file that cannot be written is found before an hour of timing, not after it.
+void RequireWritable(const std::string& flag, const std::string& path,
+                     const std::vector<std::string>& inputs) {
+  if (path.empty()) return;
+  lab::RequireOutput(flag, path, inputs);
+  const golden::PendingFile probe(path);
+}
+
 int Bench(Options options) {
-  if (!options.json.empty()) lab::RequireOutput("--json", options.json, {});
-  if (!options.table.empty()) lab::RequireOutput("--table", options.table, {options.json});
+  RequireWritable("--json", options.json, {});
+  RequireWritable("--table", options.table, {options.json});
   options.measure.clock = options.clock == "cpu" ? bench::Clock::kCpu : bench::Clock::kWall;
   if (options.measure.clock == bench::Clock::kCpu && options.measure.threads > 1) {
     throw lab::UsageError("--clock cpu adds up the time of all threads; expected --threads 1");

@@ -1,6 +1,6 @@
-// The rivals. Each is called as its users call it: row-major x (T, C) by the transpose of a
-// row-major weight (F, C). OpenBLAS and Eigen know binary32 alone; where the recipe is bf16 they
-// are given the widened tensors, twice the bytes.
+// The rivals. Each is called as its users call it: row-major x (T, C) by the transpose of a row-
+// major weight (F, C). OpenBLAS and Eigen know binary32 alone; where the recipe is bf16 they are
+// given the widened tensors, twice the bytes.
 #include <cblas.h>
 #include <fmt/format.h>
 #include <omp.h>

@@ -1,7 +1,7 @@
 // Linear with SIMD across outputs: a vector holds one k of several outputs, so that each lane is
 // the reference's chain (N3) and threads, vector length and blocking never reach a bit.
 //
-//   up to kStreamed tokens   the weights are read once, row by row, and meet each token's x[k] in
+//   up to kStreamed tokens   the weights are read once, row by row, and meet the tokens' x[k] in
 //                            registers: what limits it is memory
 //   more tokens              panels: the weights of a slice are packed [k][outputs of a tile], the
 //                            tokens [k][tokens of a tile]; a tile of sums stays in registers for a
@@ -44,9 +44,9 @@ constexpr int64_t kTokens = 1024;
 template <typename Storage>
 struct Kernels {
   using Weight = View<const Storage, 'F', 'C'>;
-  int64_t streamed = 0;  // more tokens than these take panels
-  int64_t (*stream_width)(int64_t T) = nullptr;
-  void (*stream)(Weight, const float* x, int64_t group, View<Storage, 'T', 'F'> y) = nullptr;
+  int64_t streamed = 0;                          // more tokens than these take panels
+  int64_t (*stream_width)(int64_t T) = nullptr;  // outputs of a part
+  void (*stream)(Weight, const float* x, int64_t part, View<Storage, 'T', 'F'> y) = nullptr;
   void (*pack_tokens)(View<const Storage, 'T', 'C'> x, int64_t begin, float* out) = nullptr;
   void (*block)(Weight, const float* x, int64_t block, View<Storage, 'T', 'F'> y) = nullptr;
 };
@@ -75,8 +75,9 @@ constexpr int kTileRows = 8;
 constexpr int kTileRows = 4;
 #endif
 constexpr int64_t kPanel = 2 * kL;
-// More tokens than these take panels.
-constexpr int64_t kStreamed = 4;
+// Tokens whose sums are in registers together, and the most that do without panels.
+constexpr int kTogether = 8;
+constexpr int64_t kStreamed = 16;
 
 // One rounding on every target: hn::MulAdd rounds twice where there is no such instruction.
 HWY_INLINE Vector Fma(Vector a, Vector b, Vector c) {
@@ -169,106 +170,131 @@ HWY_INLINE Vector LoadColumn(const Storage* rows, int64_t stride) {
   return hn::Load(Floats(), lanes);
 }
 
+// hwy::Prefetch asks for the first cache too.
+HWY_INLINE void ToSecondCache(const void* line) { __builtin_prefetch(line, 0, 2); }
+
 // total = sum for the first slice, total + sum for a later one.
 HWY_INLINE void AddSlice(Vector sum, bool first, float* total) {
   const Floats d;
   hn::StoreU(first ? sum : hn::Add(hn::LoadU(d, total), sum), d, total);
 }
 
-// ------------------------------------------------------------------------------------------------
-// Few tokens
+// Few tokens.
 
-template <int kT>
-constexpr int kGroupsOf = kT == 1 ? 4 : 2;
+// Groups of kL rows that are read side by side. A chain takes one k in the four cycles or so that
+// an fma takes, so one group of bf16 rows reads half as fast as one of f32 rows; but processors
+// follow eight streams of memory better than sixteen (on a Zen 3, 15 against 8 GB/s in f32), and
+// with more than one token the gain is gone.
+template <typename Storage>
+constexpr int GroupsOf(int64_t T) {
+  return sizeof(Storage) == sizeof(Bf16) && T == 1 ? 2 : 1;
+}
 
 // Bytes of a row between what is read and what is asked for.
 constexpr int64_t kAhead = 512;
 
-// Asks for what the rows hold kAhead bytes further on; at a row's end, for the rows of the next
-// group.
+// Asks for what `count` rows hold kAhead bytes after element k, at their end for the next rows. It
+// is to come to the second cache alone: rows whose distance is a multiple of 4096 bytes lie in one
+// set of the first, where there is no room for more of them than are worked on.
 template <typename Storage>
 HWY_INLINE void AskAhead(const Storage* rows, int64_t stride, int64_t count, int64_t k, int64_t C) {
-  constexpr auto ahead = kAhead / static_cast<int64_t>(sizeof(Storage));
-  const Storage* next = k + ahead < C ? rows + k + ahead : rows + count * stride + k + ahead - C;
-  for (int64_t i = 0; i < count; ++i) hwy::Prefetch(next + i * stride);
+  const int64_t next = k + kAhead / static_cast<int64_t>(sizeof(Storage));
+  const Storage* first = next < C ? rows + next : rows + count * stride + next - C;
+  for (int64_t i = 0; i < count; ++i) ToSecondCache(first + i * stride);
 }
 
-// Totals of kT tokens and kGroupsOf * kL outputs. x is (kT, C) dense.
+// Adds the products of one step, 16 bytes of each of kL rows, to the sums of kT tokens.
 template <typename Storage, int kT>
-HWY_INLINE void StreamRows(const Storage* rows, int64_t stride, int64_t C, const float* x,
-                           float* total) {
-  constexpr int kGroups = kGroupsOf<kT>, kStep = kColumnsOf<Storage>;
-  constexpr auto line = static_cast<int64_t>(64 / sizeof(Storage));
-  const Floats d;
-  for (int64_t begin = 0; begin < C; begin += kSliceLength) {
-    const int64_t end = std::min(C, begin + kSliceLength);
-    Vector sum[kT][kGroups];
-    for (int t = 0; t < kT; ++t) {
-      for (int g = 0; g < kGroups; ++g) sum[t][g] = hn::Zero(d);
-    }
-    int64_t k = begin;
-    for (; k + kStep <= end; k += kStep) {
-      if (k % line == 0) AskAhead(rows, stride, kGroups * kL, k, C);
-#pragma GCC unroll 4
-      for (int g = 0; g < kGroups; ++g) {
-        Vector w[kStep];
-        LoadColumns(rows + g * kL * stride + k, stride, w);
+HWY_INLINE void AddStep(const Storage* rows, int64_t stride, const float* x, int64_t C,
+                        Vector* HWY_RESTRICT sum) {
+  constexpr int kStep = kColumnsOf<Storage>;
+  Vector w[kStep];
+  LoadColumns(rows, stride, w);
 #pragma GCC unroll 8
-        for (int j = 0; j < kStep; ++j) {
-#pragma GCC unroll 4
-          for (int t = 0; t < kT; ++t) {
-            sum[t][g] = Fma(hn::Set(d, x[t * C + k + j]), w[j], sum[t][g]);
-          }
-        }
-      }
-    }
-    for (; k < end; ++k) {
-      for (int g = 0; g < kGroups; ++g) {
-        const Vector w = LoadColumn(rows + g * kL * stride + k, stride);
-        for (int t = 0; t < kT; ++t) sum[t][g] = Fma(hn::Set(d, x[t * C + k]), w, sum[t][g]);
-      }
-    }
+  for (int j = 0; j < kStep; ++j) {
+#pragma GCC unroll 8
     for (int t = 0; t < kT; ++t) {
-      for (int g = 0; g < kGroups; ++g) {
-        AddSlice(sum[t][g], begin == 0, total + (t * kGroups + g) * kL);
-      }
+      sum[t] = Fma(hn::Set(Floats(), x[t * C + j]), w[j], sum[t]);
     }
   }
 }
 
-// The outputs of one group of rows. The last group starts earlier, so that it is whole, and writes
-// only what no other has written.
-template <typename Storage, int kT>
-void StreamGroup(View<const Storage, 'F', 'C'> weight, const float* x, int64_t group,
-                 View<Storage, 'T', 'F'> y) {
-  constexpr int64_t kWidth = kGroupsOf<kT> * kL;
-  const int64_t first = std::min(group * kWidth, weight.shape[0] - kWidth);
-  HWY_ALIGN float total[kT * kWidth] = {};
-  StreamRows<Storage, kT>(&weight(first, 0), weight.stride[0], weight.shape[1], x, total);
+// What a slice of some rows adds to the totals of some tokens, kGroups * kL a token.
+struct Slice {
+  int64_t stride = 0, C = 0, begin = 0, length = 0;
+};
+
+template <int kT, int kGroups, typename Storage>
+void StreamSlice(const Storage* rows, const Slice& slice, bool ask, const float* x, float* total) {
+  constexpr int kStep = kColumnsOf<Storage>;
+  // A line of the first cache is used up before the next group's are touched.
+  constexpr auto kLine = static_cast<int64_t>(64 / sizeof(Storage));
+  const int64_t stride = slice.stride, C = slice.C, end = slice.begin + slice.length;
+  Vector sum[kGroups][kT];
+  for (int g = 0; g < kGroups; ++g) {
+    for (int t = 0; t < kT; ++t) sum[g][t] = hn::Zero(Floats());
+  }
+  int64_t k = slice.begin;
+  for (; k + kLine <= end; k += kLine) {
+    if (ask) AskAhead(rows, stride, kGroups * kL, k, C);
+#pragma GCC unroll 2
+    for (int g = 0; g < kGroups; ++g) {
+#pragma GCC unroll 16
+      for (int64_t step = k; step < k + kLine; step += kStep) {
+        AddStep<Storage, kT>(rows + g * kL * stride + step, stride, x + step, C, sum[g]);
+      }
+    }
+  }
+  for (; k < end; ++k) {
+    for (int g = 0; g < kGroups; ++g) {
+      const Vector w = LoadColumn(rows + g * kL * stride + k, stride);
+      for (int t = 0; t < kT; ++t) sum[g][t] = Fma(hn::Set(Floats(), x[t * C + k]), w, sum[g][t]);
+    }
+  }
   for (int t = 0; t < kT; ++t) {
-    for (int64_t f = group * kWidth - first; f < kWidth; ++f) {
-      y(t, first + f) = Narrow<Storage>(total[t * kWidth + f]);
+    for (int g = 0; g < kGroups; ++g) {
+      AddSlice(sum[g][t], slice.begin == 0, total + (t * kGroups + g) * kL);
     }
   }
 }
 
 template <typename Storage>
-void Stream(View<const Storage, 'F', 'C'> weight, const float* x, int64_t group,
-            View<Storage, 'T', 'F'> y) {
-  switch (y.shape[0]) {
-    case 1:
-      return StreamGroup<Storage, 1>(weight, x, group, y);
-    case 2:
-      return StreamGroup<Storage, 2>(weight, x, group, y);
-    case 3:
-      return StreamGroup<Storage, 3>(weight, x, group, y);
-    default:
-      return StreamGroup<Storage, 4>(weight, x, group, y);
+using SliceFunction = void (*)(const Storage*, const Slice&, bool, const float*, float*);
+template <typename Storage, int... kT>
+constexpr std::array<SliceFunction<Storage>, sizeof...(kT)> SliceFunctions(
+    std::integer_sequence<int, kT...>) {
+  return {StreamSlice<kT + 1, GroupsOf<Storage>(kT + 1), Storage>...};
+}
+
+// The outputs of some groups of rows for all tokens: a slice of the rows is read from memory for
+// the first tokens, and is in the first cache for the others. The last rows start earlier, so that
+// they are whole groups, and write only what no others have written. x is (T, C) dense.
+template <typename Storage>
+void StreamRows(View<const Storage, 'F', 'C'> weight, const float* x, int64_t part,
+                View<Storage, 'T', 'F'> y) {
+  static constexpr auto kFunctions =
+      SliceFunctions<Storage>(std::make_integer_sequence<int, kTogether>());
+  const int64_t T = y.shape[0], C = weight.shape[1], width = GroupsOf<Storage>(T) * kL;
+  const int64_t first = std::min(part * width, weight.shape[0] - width);
+  HWY_ALIGN float total[kStreamed * 2 * kL] = {};
+  for (int64_t begin = 0; begin < C; begin += kSliceLength) {
+    const Slice slice{weight.stride[0], C, begin, std::min(kSliceLength, C - begin)};
+    const int64_t turns = (T + kTogether - 1) / kTogether;
+    for (int64_t turn = 0; turn < turns; ++turn) {
+      const int64_t t = T * turn / turns, count = T * (turn + 1) / turns - t;
+      // Of several tokens none is alone in its turn, so all turns have the same width.
+      kFunctions[static_cast<size_t>(count - 1)](&weight(first, 0), slice, turn == 0, x + t * C,
+                                                 total + t * width);
+    }
+  }
+  for (int64_t t = 0; t < T; ++t) {
+    for (int64_t f = part * width - first; f < width; ++f) {
+      y(t, first + f) = Narrow<Storage>(total[t * width + f]);
+    }
   }
 }
 
-// ------------------------------------------------------------------------------------------------
-// Many tokens
+// Many tokens.
 
 // kRows tokens by kPanel outputs over one slice.
 template <int kRows>
@@ -281,6 +307,7 @@ HWY_NOINLINE void Tile(const float* HWY_RESTRICT x, const float* HWY_RESTRICT pa
     left[i] = right[i] = hn::Zero(d);
     hwy::Prefetch(total + i * kBlock);
   }
+#pragma GCC unroll 4
   for (int64_t k = 0; k < length; ++k) {
     const Vector a = hn::Load(d, panel), b = hn::Load(d, panel + kL);
 #pragma GCC unroll 16
@@ -344,7 +371,7 @@ void PackPanel(View<const Storage, 'F', 'C'> weight, int64_t first, int64_t begi
     int64_t k = 0;
     for (; k + kStep <= length; k += kStep) {
       if (k % static_cast<int64_t>(64 / sizeof(Storage)) == 0) {
-        for (int64_t i = kL; i < 2 * kL; ++i) hwy::Prefetch(rows + i * stride + k);
+        for (int64_t i = kL; i < 2 * kL; ++i) ToSecondCache(rows + i * stride + k);
       }
       Vector w[kStep];
       LoadColumns(rows + k, stride, w);
@@ -387,8 +414,8 @@ void Block(View<const Storage, 'F', 'C'> weight, const float* x, int64_t block,
 
 template <typename Storage>
 Kernels<Storage> KernelsOf() {
-  const auto width = [](int64_t T) { return kL * (T == 1 ? kGroupsOf<1> : kGroupsOf<2>); };
-  return {kStreamed, width, Stream<Storage>, PackTokens<Storage>, Block<Storage>};
+  const auto width = [](int64_t T) { return kL * GroupsOf<Storage>(T); };
+  return {kStreamed, width, StreamRows<Storage>, PackTokens<Storage>, Block<Storage>};
 }
 Kernels<float> KernelsF32() { return KernelsOf<float>(); }
 Kernels<Bf16> KernelsBf16() { return KernelsOf<Bf16>(); }
@@ -404,7 +431,7 @@ namespace {
 HWY_EXPORT(KernelsF32);
 HWY_EXPORT(KernelsBf16);
 
-// Each group of outputs by one thread, from the widened tokens.
+// Each part of the outputs by one thread, from the widened tokens.
 template <typename Storage>
 void StreamAll(const Kernels<Storage>& kernels, View<const Storage, 'T', 'C'> x,
                View<const Storage, 'F', 'C'> weight, View<Storage, 'T', 'F'> y, int threads) {
@@ -414,7 +441,7 @@ void StreamAll(const Kernels<Storage>& kernels, View<const Storage, 'T', 'C'> x,
     for (int64_t c = 0; c < C; ++c) tokens[static_cast<size_t>(t * C + c)] = Widen(x(t, c));
   }
   ParallelFor((weight.shape[0] + width - 1) / width, threads,
-              [&](int64_t group) { kernels.stream(weight, tokens.data(), group, y); });
+              [&](int64_t part) { kernels.stream(weight, tokens.data(), part, y); });
 }
 
 // All outputs of some tokens, block by block.

@@ -26,7 +26,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using Floats = hn::ScalableTag<float>;
 using Words = hn::RebindToUnsigned<Floats>;
-using Halves = hn::Rebind<uint16_t, Floats>;
 using Vector = hn::Vec<Floats>;
 constexpr int64_t kL = static_cast<int64_t>(hn::MaxLanes(Floats()));
 
@@ -45,108 +44,173 @@ HWY_INLINE Vector Square(Vector a, Vector c) {
 #endif
 }
 
-HWY_INLINE Vector LoadWide(const float* from) { return hn::LoadU(Floats(), from); }
-HWY_INLINE Vector LoadWide(const Bf16* from) {
-  const auto halves = hn::LoadU(Halves(), &from->bits);
-  return hn::BitCast(Floats(), hn::ShiftLeft<16>(hn::PromoteTo(Words(), halves)));
+// One step: 2 * kL neighbouring elements, widened. Of f32 the first half and the second; of bf16 the
+// even ones and the odd ones, so that no element has to move to another word.
+constexpr int64_t kStep = 2 * kL;
+struct Two {
+  Vector a, b;
+};
+
+HWY_INLINE Two LoadTwo(const float* from) {
+  return {hn::LoadU(Floats(), from), hn::LoadU(Floats(), from + kL)};
+}
+HWY_INLINE Two LoadTwo(const Bf16* from) {
+#if HWY_TARGET == HWY_SCALAR
+  return {hn::Set(Floats(), Widen(from[0])), hn::Set(Floats(), Widen(from[1]))};
+#else
+  const hn::Repartition<uint16_t, Floats> d16;
+  const auto words = hn::BitCast(Words(), hn::LoadU(d16, &from->bits));
+  return {hn::BitCast(Floats(), hn::ShiftLeft<16>(words)),
+          hn::BitCast(Floats(), hn::And(words, hn::Set(Words(), 0xffff0000u)))};
+#endif
+}
+
+// Where LoadTwo puts element i of a step, counted from the first lane of a.
+template <typename Storage>
+int64_t LaneOf(int64_t i) {
+  return sizeof(Storage) == sizeof(float) ? i : i % 2 * kL + i / 2;
 }
 
 // NarrowToBf16 of each lane; its 16 bits lie in the upper half of the lane, the lower is undefined.
+// Where no lane can be a NaN, the choice of the canonical one is left out.
+template <bool kMayBeNan>
 HWY_INLINE hn::Vec<Words> NarrowedWords(Vector x) {
   const Words d;
   const auto bits = hn::BitCast(d, x);
   const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d, 1));
   const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(d, 0x7fff)));
-  const auto nan = hn::RebindMask(d, hn::IsNaN(x));
-  return hn::IfThenElse(nan, hn::Set(d, kCanonicalNanF32), rounded);
+  if constexpr (kMayBeNan) {
+    const auto nan = hn::RebindMask(d, hn::IsNaN(x));
+    return hn::IfThenElse(nan, hn::Set(d, kCanonicalNanF32), rounded);
+  } else {
+    return rounded;
+  }
 }
 
-// Elements that one step of the second reading takes: a whole vector of the storage.
-template <typename Storage>
-constexpr int64_t kStep = kL * 4 / static_cast<int64_t>(sizeof(Storage));
+// RN(RN(x * r) * weight), in the upper half of each word where it is bf16.
+template <bool kMayBeNan>
+HWY_INLINE hn::Vec<Words> ScaledWords(Vector x, Vector weight, Vector r) {
+  const auto unit = NarrowedWords<kMayBeNan>(hn::Mul(x, r));
+  const auto upper = hn::And(unit, hn::Set(Words(), 0xffff0000u));
+  return NarrowedWords<kMayBeNan>(hn::Mul(hn::BitCast(Floats(), upper), weight));
+}
 
-// y = RN(RN(x * r) * weight) of one step. A store past the caches needs `to` aligned.
+// y of one step. A store past the caches needs `to` aligned.
+template <bool kMayBeNan>
 HWY_INLINE void ScaleStep(const float* x, const float* weight, Vector r, bool past_caches,
                           float* to) {
   const Floats d;
-  const Vector y = hn::Mul(hn::Mul(LoadWide(x), r), LoadWide(weight));
+  const Two values = LoadTwo(x), factors = LoadTwo(weight);
+  const Vector a = hn::Mul(hn::Mul(values.a, r), factors.a);
+  const Vector b = hn::Mul(hn::Mul(values.b, r), factors.b);
   if (past_caches) {
-    hn::Stream(y, d, to);
+    hn::Stream(a, d, to);
+    hn::Stream(b, d, to + kL);
   } else {
-    hn::StoreU(y, d, to);
+    hn::StoreU(a, d, to);
+    hn::StoreU(b, d, to + kL);
   }
 }
-HWY_INLINE hn::Vec<Halves> ScaledHalf(const Bf16* x, const Bf16* weight, Vector r) {
-  const auto upper = hn::Set(Words(), 0xffff0000u);
-  const Vector unit = hn::BitCast(Floats(), hn::And(NarrowedWords(hn::Mul(LoadWide(x), r)), upper));
-  const auto words = NarrowedWords(hn::Mul(unit, LoadWide(weight)));
-  return hn::TruncateTo(Halves(), hn::ShiftRight<16>(words));
-}
+template <bool kMayBeNan>
 HWY_INLINE void ScaleStep(const Bf16* x, const Bf16* weight, Vector r, bool past_caches, Bf16* to) {
-  const auto low = ScaledHalf(x, weight, r), high = ScaledHalf(x + kL, weight + kL, r);
+  const Two values = LoadTwo(x), factors = LoadTwo(weight);
+  const auto even = hn::ShiftRight<16>(ScaledWords<kMayBeNan>(values.a, factors.a, r));
+  const auto odd = ScaledWords<kMayBeNan>(values.b, factors.b, r);
 #if HWY_TARGET == HWY_SCALAR
   (void)past_caches;
-  to[0].bits = hn::GetLane(low);
-  to[1].bits = hn::GetLane(high);
+  to[0].bits = static_cast<uint16_t>(hn::GetLane(even));
+  to[1].bits = static_cast<uint16_t>(hn::GetLane(odd) >> 16);
 #else
-  const hn::Repartition<uint16_t, Floats> d;
-  const auto both = hn::Combine(d, high, low);
+  const hn::Repartition<uint16_t, Floats> d16;
+  const auto both = hn::BitCast(d16, hn::Or(even, hn::And(odd, hn::Set(Words(), 0xffff0000u))));
   if (past_caches) {
-    hn::Stream(both, d, &to->bits);
+    hn::Stream(both, d16, &to->bits);
   } else {
-    hn::StoreU(both, d, &to->bits);
+    hn::StoreU(both, d16, &to->bits);
   }
 #endif
 }
 
-// sum over c of x[c]^2 in 256 lanes.
+// sum over c of x[c]^2 in 256 lanes. Within a step the lanes lie as LoadTwo puts them; the fold adds
+// whole steps until one is left.
 template <typename Storage>
 float SumOfSquaresOf(const Storage* x, int64_t C) {
   const Floats d;
   HWY_ALIGN float lane[kLanes] = {};
+  const auto add_step = [&](int64_t c, int64_t j) HWY_ATTR {
+    const Two values = LoadTwo(x + c);
+    hn::Store(Square(values.a, hn::Load(d, lane + j)), d, lane + j);
+    hn::Store(Square(values.b, hn::Load(d, lane + j + kL)), d, lane + j + kL);
+  };
   int64_t c = 0;
   for (; c + kLanes <= C; c += kLanes) {
-    for (int64_t j = 0; j < kLanes; j += kL) {
-      hn::Store(Square(LoadWide(x + c + j), hn::Load(d, lane + j)), d, lane + j);
-    }
+    for (int64_t j = 0; j < kLanes; j += kStep) add_step(c + j, j);
   }
-  for (int64_t j = 0; c < C; ++c, ++j) lane[j] = std::fma(Widen(x[c]), Widen(x[c]), lane[j]);
+  int64_t j = 0;
+  for (; c + kStep <= C; c += kStep, j += kStep) add_step(c, j);
+  for (int64_t i = 0; c < C; ++c, ++i) {
+    float& mine = lane[j + LaneOf<Storage>(i)];
+    mine = std::fma(Widen(x[c]), Widen(x[c]), mine);
+  }
 
-  int64_t half = kLanes / 2;
-  for (; half >= kL; half /= 2) {
-    for (int64_t j = 0; j < half; j += kL) {
-      hn::Store(hn::Add(hn::Load(d, lane + j), hn::Load(d, lane + j + half)), d, lane + j);
+  for (int64_t half = kLanes / 2; half >= kStep; half /= 2) {
+    for (int64_t i = 0; i < half; i += kL) {
+      hn::Store(hn::Add(hn::Load(d, lane + i), hn::Load(d, lane + i + half)), d, lane + i);
     }
   }
-  for (; half >= 1; half /= 2) {
-    for (int64_t j = 0; j < half; ++j) lane[j] += lane[j + half];
+  float last[kStep];
+  for (int64_t i = 0; i < kStep; ++i) last[i] = lane[LaneOf<Storage>(i)];
+  for (int64_t half = kStep / 2; half >= 1; half /= 2) {
+    for (int64_t i = 0; i < half; ++i) last[i] += last[i + half];
   }
-  return lane[0];
+  return last[0];
 }
 
-// One row, all three dense. y may be x.
-template <typename Storage>
-void Row(const Storage* x, const Storage* weight, int64_t C, float eps, bool past_caches,
-         Storage* y) {
-  const float mean = SumOfSquaresOf(x, C) / static_cast<float>(C);
-  const float r = 1.0f / std::sqrt(mean + eps);
+// Whether every weight is finite.
+bool AllFinite(const Bf16* weight, int64_t C) {
+  uint16_t largest = 0;  // magnitude, by its bits: infinity's and, above it, NaN's are the largest
+  for (int64_t c = 0; c < C; ++c) {
+    largest = std::max(largest, static_cast<uint16_t>(weight[c].bits & 0x7fff));
+  }
+  return largest < 0x7f80;
+}
+bool AllFinite(const float*, int64_t) { return false; }  // nobody asks: nothing is narrowed
+
+// The second reading of a row. What it has of each line, it asks for in the next row.
+template <bool kMayBeNan, typename Storage>
+HWY_INLINE void ScaleRow(const Storage* x, const Storage* next, const Storage* weight, int64_t C,
+                         float r, bool past_caches, Storage* y) {
+  constexpr auto kLine = static_cast<int64_t>(64 / sizeof(Storage));
   const Vector factor = hn::Set(Floats(), r);
-  const bool aligned = reinterpret_cast<uintptr_t>(y) % (static_cast<size_t>(kL) * 4) == 0;
   int64_t c = 0;
-  for (; c + kStep<Storage> <= C; c += kStep<Storage>) {
-    ScaleStep(x + c, weight + c, factor, past_caches && aligned, y + c);
+  for (; c + kStep <= C; c += kStep) {
+    if (c % kLine == 0) hwy::Prefetch(next + c);
+    ScaleStep<kMayBeNan>(x + c, weight + c, factor, past_caches, y + c);
   }
   for (; c < C; ++c) {
     y[c] = Narrow<Storage>(RoundTo<Storage>(Widen(x[c]) * r) * Widen(weight[c]));
   }
 }
 
-// Rows t = 0 .. T - 1 of dense rows.
+// Rows t = 0 .. T - 1, all three dense. y may be x.
 template <typename Storage>
 void Rows(View<const Storage, 'T', 'C'> x, const Storage* weight, float eps, bool past_caches,
           View<Storage, 'T', 'C'> y) {
-  for (int64_t t = 0; t < x.shape[0]; ++t) {
-    Row(x.data + t * x.stride[0], weight, x.shape[1], eps, past_caches, y.data + t * y.stride[0]);
+  const int64_t T = x.shape[0], C = x.shape[1];
+  const bool finite = AllFinite(weight, C);
+  for (int64_t t = 0; t < T; ++t) {
+    const Storage *row = x.data + t * x.stride[0], *next = t + 1 < T ? row + x.stride[0] : row;
+    Storage* to = y.data + t * y.stride[0];
+    const bool aligned = reinterpret_cast<uintptr_t>(to) % (static_cast<size_t>(kL) * 4) == 0;
+    const float mean = SumOfSquaresOf(row, C) / static_cast<float>(C);
+    const float r = 1.0f / std::sqrt(mean + eps);
+    // A finite sum has finite elements; their products with a finite r are no larger than the root
+    // of C, so that none is infinite, and neither they nor theirs with finite weights are NaN.
+    if (finite && std::isfinite(mean) && std::isfinite(r)) {
+      ScaleRow<false>(row, next, weight, C, r, past_caches && aligned, to);
+    } else {
+      ScaleRow<true>(row, next, weight, C, r, past_caches && aligned, to);
+    }
   }
   if (past_caches) hwy::FlushStream();
 }

@@ -1,4 +1,4 @@
-// Which functions compute the ops that have faster candidates of the same bits. The model calls
+// Which functions compute the ops that have quicker candidates of the same bits. The model calls
 // them through this table; whoever runs it may put others in. The default is the reference.
 #pragma once
 
