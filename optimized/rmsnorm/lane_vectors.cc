@@ -44,8 +44,8 @@ HWY_INLINE Vector Square(Vector a, Vector c) {
 #endif
 }
 
-// One step: 2 * kL neighbouring elements, widened. Of f32 the first half and the second; of bf16 the
-// even ones and the odd ones, so that no element has to move to another word.
+// One step: 2 * kL neighbouring elements, widened. Of f32 the first half and the second; of bf16
+// the even ones and the odd ones, so that no element has to move to another word.
 constexpr int64_t kStep = 2 * kL;
 struct Two {
   Vector a, b;
@@ -131,8 +131,8 @@ HWY_INLINE void ScaleStep(const Bf16* x, const Bf16* weight, Vector r, bool past
 #endif
 }
 
-// sum over c of x[c]^2 in 256 lanes. Within a step the lanes lie as LoadTwo puts them; the fold adds
-// whole steps until one is left.
+// sum over c of x[c]^2 in 256 lanes. Within a step the lanes lie as LoadTwo puts them; the fold
+// adds whole steps until one is left.
 template <typename Storage>
 float SumOfSquaresOf(const Storage* x, int64_t C) {
   const Floats d;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""bench_test.py PROGRAM SCRATCH: the bench on its smallest cases. It looks at structure and verdict,
+"""bench_test.py PROGRAM SCRATCH: the bench on its smallest cases. It looks at structure, verdicts,
 never at speeds: every case has the reference, our candidates and the rivals, each judged before it
 was timed, with quartiles about the median and both limits."""
 import json
