@@ -117,11 +117,12 @@ void Generator::FindRelations() {
         at_most_.emplace_back(a, b);
       }
       for (const auto& [name, values] : listed_values_) {
-        const bool fits = std::all_of(rows_.begin(), rows_.end(), [&, x = a, y = b](const Case& c) {
-          const double value = c.attribute(name);
-          return value == std::floor(value) && 0.0 <= value &&
-                 value + static_cast<double>(c.size(x)) <= static_cast<double>(c.size(y));
-        });
+        const bool fits =
+            std::all_of(rows_.begin(), rows_.end(), [&, which = name, x = a, y = b](const Case& c) {
+              const double value = c.attribute(which);
+              return value == std::floor(value) && 0.0 <= value &&
+                     value + static_cast<double>(c.size(x)) <= static_cast<double>(c.size(y));
+            });
         if (fits) rooms_.push_back({name, a, b});
       }
     }

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <exception>
+#include <initializer_list>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,11 @@ constexpr int64_t kScanned = 130;  // sizes tried one by one from the smallest
 constexpr int kRounds = 6;
 constexpr int64_t kValues = 2000;  // elements of a tensor whose values are made simpler
 
+// All of them are tried, whatever the first ones gave.
+bool Any(std::initializer_list<bool> steps) {
+  return std::any_of(steps.begin(), steps.end(), [](bool step) { return step; });
+}
+
 class Shrinker {
  public:
   Shrinker(const Generator& generator, const TrialJudge& judge, const Trial& found,
@@ -37,7 +43,7 @@ class Shrinker {
 
   Shrunk Run() {
     if (!best_.trial.given) {
-      while (Sizes(false) | Attributes() | Seed()) {
+      while (Any({Sizes(false), Attributes(), Seed()})) {
       }
       Recipe();
       best_.named = best_.trial.c;
@@ -45,8 +51,8 @@ class Shrinker {
     }
     best_.trial.patterns = {"shrunk"};
     for (int round = 0; round < kRounds; ++round) {
-      const bool smaller = Sizes(true) | Attributes() | Recipe();
-      const bool simpler = Zeros() | Values();
+      const bool smaller = Any({Sizes(true), Attributes(), Recipe()});
+      const bool simpler = Any({Zeros(), Values()});
       if (!smaller && !simpler) {
         best_.complete = !Spent();
         break;
