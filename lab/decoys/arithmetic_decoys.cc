@@ -14,8 +14,6 @@ namespace {
 
 using RealEdit = std::function<float(float x, Dtype dtype)>;
 
-bool IsReal(const Argument& argument) { return argument.stored != Stored::kI64; }
-
 // Every real input read through `edit`.
 std::optional<Tensors> WithReals(const Case& c, const Tensors& inputs, const RealEdit& edit) {
   Tensors edited = inputs;

@@ -13,6 +13,8 @@
 
 namespace touchstone::lab {
 
+inline bool IsReal(const Argument& argument) { return argument.stored != Stored::kI64; }
+
 // Along axis d of a row-major tensor. Extents of 0 are allowed.
 void ZeroSlice(size_t d, int64_t begin, int64_t end, Tensor* tensor);
 void CopySlice(const Tensor& from, size_t d, int64_t begin, int64_t end, Tensor* to);

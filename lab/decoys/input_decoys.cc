@@ -13,7 +13,6 @@ namespace {
 
 using Found = std::string::size_type;
 
-bool IsReal(const Argument& argument) { return argument.stored != Stored::kI64; }
 bool IsInput(const Argument& argument) { return argument.role != Role::kOut; }
 
 // A part of an input lost. Where outputs have that letter too, only the others' share of the loss

@@ -24,7 +24,7 @@ std::string Dtypes(const TensorDistance& tensor) {
   return fmt::format("{}/{}", Name(tensor.dtype_a), Name(tensor.dtype_b));
 }
 
-std::string Table(const std::vector<TensorDistance>& tensors) {
+std::string TextTable(const std::vector<TensorDistance>& tensors) {
   std::string text =
       fmt::format("  {:<38} {:>9} {:>10} {:>8} {:>7} {:>10} {:>10}  {}\n", "tensor", "dtype",
                   "elements", "differ", "tokens", "absolute", "relative", "where");
@@ -48,7 +48,7 @@ std::vector<TensorDistance> FirstLayerThatDiffers(const TraceDiff& diff) {
 }
 
 template <typename Change>
-std::string List(const std::vector<Change>& changes, int64_t all) {
+std::string TextList(const std::vector<Change>& changes, int64_t all) {
   std::string text;
   for (const Change& change : changes) text += "  " + SayChange(change) + "\n";
   const int64_t rest = all - static_cast<int64_t>(changes.size());
@@ -183,19 +183,19 @@ std::string DiffText(const TraceDiff& diff) {
   const std::vector<TensorDistance> within = FirstLayerThatDiffers(diff);
   if (!within.empty()) {
     text += fmt::format("\nin {}, what differs\n{}",
-                        within[0].path.substr(0, within[0].path.find('/')), Table(within));
+                        within[0].path.substr(0, within[0].path.find('/')), TextTable(within));
   }
-  text += "\nthe stream\n" + Table(StreamOf(diff));
+  text += "\nthe stream\n" + TextTable(StreamOf(diff));
   text += fmt::format("\nchosen experts: {}\n",
                       diff.choices == 0 ? std::string("not recorded in both")
                                         : fmt::format("{} of {} choices changed",
                                                       diff.expert_changes, diff.choices));
-  text += List(diff.experts, diff.expert_changes);
+  text += TextList(diff.experts, diff.expert_changes);
   text += fmt::format("largest logit: {}\n", diff.argmaxes == 0
                                                  ? std::string("not recorded in both")
                                                  : fmt::format("{} of {} tokens changed",
                                                                diff.argmax_changes, diff.argmaxes));
-  return text + List(diff.argmax, diff.argmax_changes);
+  return text + TextList(diff.argmax, diff.argmax_changes);
 }
 
 }  // namespace touchstone::lab

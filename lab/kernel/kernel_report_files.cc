@@ -120,7 +120,7 @@ ordered_json Decoys(const KernelReport& report) {
   return row;
 }
 
-ordered_json Row(const KernelReport& report) {
+ordered_json JsonOf(const KernelReport& report) {
   const Comparison& bound = report.bound;
   ordered_json row = {
       {"op", report.op}, {"implementation", report.info.origin}, {"verdict", Word(report.verdict)}};
@@ -186,7 +186,7 @@ std::string Told(const CaseReport& one) {
 }
 
 // A test case's element inside: nothing where it passed.
-std::string Outcome(Verdict verdict, bool passed, const std::string& text) {
+std::string TestCaseOutcome(Verdict verdict, bool passed, const std::string& text) {
   if (verdict == Verdict::kNotRun) {
     return fmt::format("<skipped message=\"{}\"/>", EscapedText(text));
   }
@@ -200,7 +200,7 @@ std::string Outcome(Verdict verdict, bool passed, const std::string& text) {
 
 std::string KernelJson(const std::vector<KernelReport>& reports) {
   ordered_json rows = ordered_json::array();
-  for (const KernelReport& report : reports) rows.push_back(Row(report));
+  for (const KernelReport& report : reports) rows.push_back(JsonOf(report));
   const ordered_json all = {{"format", 1}, {"contract", kContractVersion}, {"reports", rows}};
   // A kernel's text may be anything, valid UTF-8 or not.
   return all.dump(2, ' ', true, ordered_json::error_handler_t::replace) + "\n";
@@ -222,11 +222,12 @@ std::string KernelJUnit(const std::vector<KernelReport>& reports) {
   };
   for (const KernelReport& report : reports) {
     for (const CaseReport& one : report.cases) {
-      add(report, one.name, one.seconds, Outcome(one.verdict, !report.Fails(one), Told(one)));
+      add(report, one.name, one.seconds,
+          TestCaseOutcome(one.verdict, !report.Fails(one), Told(one)));
     }
     // What no single case says: an underpowered suite, nothing that ran.
     add(report, "verdict", report.seconds,
-        Outcome(report.verdict, ExitCodeOf(report) == kPassed, report.reason));
+        TestCaseOutcome(report.verdict, ExitCodeOf(report) == kPassed, report.reason));
   }
   return fmt::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"touchstone verify\" "

@@ -15,7 +15,7 @@
 namespace touchstone::lab {
 namespace {
 
-constexpr size_t kMostShown = 8;  // symbols
+constexpr size_t kMostNamed = 8;  // symbols
 
 bool IsIdentifier(const std::string& text) {
   const auto is_letter = [](char c) {
@@ -36,10 +36,10 @@ std::string NoSymbol(const PluginName& name) {
   const std::vector<std::string> there = ExportedKernels(name.library);
   std::vector<std::string> shown;
   for (const std::string& symbol : there) {
-    if (shown.size() < kMostShown) shown.push_back(TerminalText(symbol));
+    if (shown.size() < kMostNamed) shown.push_back(TerminalText(symbol));
   }
-  if (there.size() > kMostShown) {
-    shown.push_back(fmt::format("and {} more", there.size() - kMostShown));
+  if (there.size() > kMostNamed) {
+    shown.push_back(fmt::format("and {} more", there.size() - kMostNamed));
   }
   return fmt::format("exports no symbol {}; {}", TerminalText(name.symbol),
                      shown.empty() ? "nor any other that begins with touchstone_"

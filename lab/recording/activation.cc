@@ -11,58 +11,59 @@
 namespace touchstone::lab {
 namespace {
 
-struct Row {
+struct PathRow {
   std::string_view name, letters, op;
 };
 
 // In forward order.
 constexpr std::array kBefore = {
-    Row{"embedding", "C", "embedding"},
-    Row{"fused_embedding", "C", "images"},
-    Row{"rope_table", "JP", "rope_table"},
+    PathRow{"embedding", "C", "embedding"},
+    PathRow{"fused_embedding", "C", "images"},
+    PathRow{"rope_table", "JP", "rope_table"},
 };
 constexpr std::array kInLayer = {
-    Row{"attention_norm", "C", "rmsnorm"},
-    Row{"attention/q", "HD", "linear"},
-    Row{"attention/k", "GD", "linear"},
-    Row{"attention/v", "GD", "linear"},
-    Row{"attention/q_rope", "HD", "rope"},
-    Row{"attention/k_rope", "GD", "rope"},
-    Row{"attention/q_norm", "HD", "qk_norm"},
-    Row{"attention/k_norm", "GD", "qk_norm"},
-    Row{"attention/q_temperature", "HD", "temperature"},
-    Row{"attention/q_final", "HD", "as attention takes it"},
-    Row{"attention/heads", "HD", "attention"},
-    Row{"attention/output", "C", "linear"},
-    Row{"attention_residual", "C", "residual_add"},
-    Row{"feed_forward_norm", "C", "rmsnorm"},
-    Row{"feed_forward/gate", "F", "linear"},
-    Row{"feed_forward/up", "F", "linear"},
-    Row{"feed_forward/activation", "F", "swiglu"},
-    Row{"feed_forward/router_logits", "E", "linear"},
-    Row{"feed_forward/chosen", "A", "router"},
-    Row{"feed_forward/scores", "A", "router"},
-    Row{"feed_forward/expert_input", "AC", "dispatch"},
-    Row{"feed_forward/expert_gate", "AF", "expert_linear"},
-    Row{"feed_forward/expert_up", "AF", "expert_linear"},
-    Row{"feed_forward/expert_activation", "AF", "swiglu"},
-    Row{"feed_forward/expert_down", "AC", "expert_linear"},
-    Row{"feed_forward/routed", "C", "combine"},
-    Row{"feed_forward/shared_gate", "F", "linear"},
-    Row{"feed_forward/shared_up", "F", "linear"},
-    Row{"feed_forward/shared_activation", "F", "swiglu"},
-    Row{"feed_forward/shared", "C", "linear"},
-    Row{"feed_forward/output", "C", "linear or residual_add"},
-    Row{"output", "C", "residual_add"},
+    PathRow{"attention_norm", "C", "rmsnorm"},
+    PathRow{"attention/q", "HD", "linear"},
+    PathRow{"attention/k", "GD", "linear"},
+    PathRow{"attention/v", "GD", "linear"},
+    PathRow{"attention/q_rope", "HD", "rope"},
+    PathRow{"attention/k_rope", "GD", "rope"},
+    PathRow{"attention/q_norm", "HD", "qk_norm"},
+    PathRow{"attention/k_norm", "GD", "qk_norm"},
+    PathRow{"attention/q_temperature", "HD", "temperature"},
+    PathRow{"attention/q_final", "HD", "as attention takes it"},
+    PathRow{"attention/heads", "HD", "attention"},
+    PathRow{"attention/output", "C", "linear"},
+    PathRow{"attention_residual", "C", "residual_add"},
+    PathRow{"feed_forward_norm", "C", "rmsnorm"},
+    PathRow{"feed_forward/gate", "F", "linear"},
+    PathRow{"feed_forward/up", "F", "linear"},
+    PathRow{"feed_forward/activation", "F", "swiglu"},
+    PathRow{"feed_forward/router_logits", "E", "linear"},
+    PathRow{"feed_forward/chosen", "A", "router"},
+    PathRow{"feed_forward/scores", "A", "router"},
+    PathRow{"feed_forward/expert_input", "AC", "dispatch"},
+    PathRow{"feed_forward/expert_gate", "AF", "expert_linear"},
+    PathRow{"feed_forward/expert_up", "AF", "expert_linear"},
+    PathRow{"feed_forward/expert_activation", "AF", "swiglu"},
+    PathRow{"feed_forward/expert_down", "AC", "expert_linear"},
+    PathRow{"feed_forward/routed", "C", "combine"},
+    PathRow{"feed_forward/shared_gate", "F", "linear"},
+    PathRow{"feed_forward/shared_up", "F", "linear"},
+    PathRow{"feed_forward/shared_activation", "F", "swiglu"},
+    PathRow{"feed_forward/shared", "C", "linear"},
+    PathRow{"feed_forward/output", "C", "linear or residual_add"},
+    PathRow{"output", "C", "residual_add"},
 };
 constexpr std::array kAfter = {
-    Row{"final_norm", "C", "rmsnorm"},
-    Row{"output/logits", "V", "logits"},
+    PathRow{"final_norm", "C", "rmsnorm"},
+    PathRow{"output/logits", "V", "logits"},
 };
 
-std::optional<Activation> FindIn(std::span<const Row> rows, std::string_view name, int64_t layer) {
+std::optional<Activation> FindIn(std::span<const PathRow> rows, std::string_view name,
+                                 int64_t layer) {
   const auto row =
-      std::find_if(rows.begin(), rows.end(), [&](const Row& r) { return r.name == name; });
+      std::find_if(rows.begin(), rows.end(), [&](const PathRow& r) { return r.name == name; });
   if (row == rows.end()) return std::nullopt;
   return Activation{layer, static_cast<size_t>(row - rows.begin()), row->letters, row->op};
 }

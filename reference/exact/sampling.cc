@@ -147,7 +147,7 @@ void AddDrawn(const std::vector<Weight>& counted, uint64_t u, std::vector<int64_
   }
 }
 
-Enclosure Row(const Enclosure& x, int64_t b) {
+Enclosure RowOf(const Enclosure& x, int64_t b) {
   return {x.value.row(b), x.lower.row(b), x.upper.row(b), x.undecidable.row(b)};
 }
 
@@ -197,7 +197,7 @@ TOUCHSTONE_ENCLOSE(sampling) {
   const uint64_t seed = static_cast<uint64_t>(in.attribute("sampling_seed"));
   Choices taken;
   for (int64_t b = 0; b < logits.rows(); ++b) {
-    const Enclosure row = Row(logits, b);
+    const Enclosure row = RowOf(logits, b);
     const uint64_t u =
         Random(in.integer("positions").at(static_cast<size_t>(b)), seed + static_cast<uint64_t>(b));
     taken.push_back(temperature == 0.0 ? Greedy(row)

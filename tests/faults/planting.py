@@ -6,6 +6,7 @@ The tests of planted faults and of mutants both stand on this."""
 import dataclasses
 import json
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -58,15 +59,25 @@ class Build:
         if not database.is_file():
             raise CannotPlant(f"{database}: there is no such file; a build folder of ninja is "
                               "wanted")
-        self.commands = {e["file"]: e["command"] for e in json.loads(database.read_text())}
+        self.commands = {}
+        for entry in json.loads(database.read_text()):
+            file = pathlib.Path(entry["file"])
+            together = re.findall(r'^#include "(.*)"$', file.read_text(), re.MULTILINE) if (
+                file.parent.name == "Unity") else [str(file)]
+            for source in together:
+                self.commands[source] = entry["command"]
         self.links = {}
         self.launcher = ["ccache"] if shutil.which("ccache") else []
 
     def compile_command(self, source):
         try:
-            return shlex.split(self.commands[str(ROOT / source)])
+            words = shlex.split(self.commands[str(ROOT / source)])
         except KeyError:
             raise CannotPlant(f"no compile command for {source}") from None
+        # What is precompiled has no place in an overlay.
+        return [word for i, word in enumerate(words)
+                if "cmake_pch" not in word and not (
+                    word == "-include" and "cmake_pch" in words[i + 1])]
 
     def compile(self, source, output, flags=(), text_of=None):
         """Compiles by the command of `source`, with more flags; another file in its place where

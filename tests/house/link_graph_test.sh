@@ -15,7 +15,9 @@ roots_of() {
   /usr/bin/python3 - "$build/compile_commands.json" "$1" <<'PYTHON'
 import json, shlex, sys
 for entry in json.load(open(sys.argv[1])):
-    if entry["file"].endswith("/" + sys.argv[2]):
+    file = entry["file"]  # the source, or what includes it among others
+    named = open(file).read() if "/Unity/" in file else f'{file}"'
+    if f'/{sys.argv[2]}"' in named:
         words = shlex.split(entry["command"])
         flags = [w for w in words if w.startswith("-I")]
         flags += [f"-isystem{words[i + 1]}" for i, w in enumerate(words) if w == "-isystem"]

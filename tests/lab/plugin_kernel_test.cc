@@ -35,9 +35,9 @@ namespace {
 const std::string kFolder = TOUCHSTONE_TEST_KERNELS "/";
 const std::string kKernels = kFolder + "kernels.so";
 
-const OpSpec& RmsNormOp() { return *FindOp("rmsnorm"); }
+const OpSpec& RmsNormSpec() { return *FindOp("rmsnorm"); }
 Case SmallCase(const std::string& name = "f32/normal/C80_T3") {
-  return CaseFromName(RmsNormOp(), name);
+  return CaseFromName(RmsNormSpec(), name);
 }
 
 KernelLimits Limits(double seconds = 20) {
@@ -70,7 +70,7 @@ RunResult Conduct(const std::string& name, double seconds = 20, int64_t memory =
   {
     KernelLimits limits = Limits(seconds);
     limits.memory_bytes = memory;
-    PluginKernel kernel(kKernels + ":touchstone_" + name, RmsNormOp(), limits);
+    PluginKernel kernel(kKernels + ":touchstone_" + name, RmsNormSpec(), limits);
     result = RunOn(&kernel, SmallCase());
     const RunResult again = RunOn(&kernel, SmallCase());
     EXPECT_EQ(again.state, result.state) << name << ": " << again.what;
@@ -87,7 +87,7 @@ void ExpectSays(const std::string& text, const std::string& part) {
 void ExpectUnavailable(const std::string& plugin, const std::string& part,
                        const KernelLimits& limits = Limits()) {
   try {
-    PluginKernel kernel(plugin, RmsNormOp(), limits);
+    PluginKernel kernel(plugin, RmsNormSpec(), limits);
     ADD_FAILURE() << plugin << " was loaded";
   } catch (const KernelUnavailable& error) {
     ExpectSays(error.what(), part);
@@ -114,7 +114,7 @@ TEST(PluginKernel, ARightOneIsRightOnEveryCase) {
 }
 
 TEST(PluginKernel, TheCallIsWhatTheHeaderPromises) {
-  PluginKernel kernel(kKernels + ":touchstone_describes", RmsNormOp(), Limits());
+  PluginKernel kernel(kKernels + ":touchstone_describes", RmsNormSpec(), Limits());
   EXPECT_EQ(kernel.info().name, "test describes");
   EXPECT_EQ(kernel.info().device, "cpu");
   RunOptions options;
@@ -145,13 +145,13 @@ TEST(PluginKernel, StrayWritesAreFoundAndNamed) {
 }
 
 TEST(PluginKernel, OneStrayWriteIsBlamedOnOneRun) {
-  PluginKernel kernel(kKernels + ":touchstone_after_once", RmsNormOp(), Limits());
+  PluginKernel kernel(kKernels + ":touchstone_after_once", RmsNormSpec(), Limits());
   EXPECT_EQ(RunOn(&kernel, SmallCase()).breaches.size(), 1u);
   for (int i = 0; i < 2; ++i) EXPECT_TRUE(IsRight(SmallCase(), RunOn(&kernel, SmallCase())));
 }
 
 TEST(PluginKernel, AnUnwrittenElementKeepsThePoison) {
-  PluginKernel kernel(kKernels + ":touchstone_unwritten", RmsNormOp(), Limits());
+  PluginKernel kernel(kKernels + ":touchstone_unwritten", RmsNormSpec(), Limits());
   RunOptions options;
   uint32_t bits[2];
   for (const Poison poison : {Poison::kNan, Poison::kFinite}) {
@@ -165,7 +165,7 @@ TEST(PluginKernel, AnUnwrittenElementKeepsThePoison) {
 }
 
 TEST(PluginKernel, OneThatRemembersByAddressIsCaught) {
-  PluginKernel kernel(kKernels + ":touchstone_remembers", RmsNormOp(), Limits());
+  PluginKernel kernel(kKernels + ":touchstone_remembers", RmsNormSpec(), Limits());
   EXPECT_TRUE(IsRight(SmallCase(), RunOn(&kernel, SmallCase())));
   Case other = SmallCase();
   other.seed = 7;
@@ -211,7 +211,7 @@ TEST(PluginKernel, WhatDoesNotReturnIsStopped) {
 TEST(PluginKernel, ThreadsAndChildrenDoNotOutliveTheKernel) {
   EXPECT_TRUE(IsRight(SmallCase(), Conduct("leaves_thread")));
   {
-    PluginKernel kernel(kKernels + ":touchstone_child_returns", RmsNormOp(), Limits());
+    PluginKernel kernel(kKernels + ":touchstone_child_returns", RmsNormSpec(), Limits());
     for (int i = 0; i < 20; ++i) {
       const RunResult result = RunOn(&kernel, SmallCase());
       EXPECT_TRUE(IsRight(SmallCase(), result)) << result.what;
@@ -242,7 +242,7 @@ TEST(PluginKernel, FailuresSayWhatWasPrinted) {
 }
 
 TEST(PluginKernel, ExceptionsAreFailures) {
-  PluginKernel kernel(kFolder + "throws.so", RmsNormOp(), Limits());
+  PluginKernel kernel(kFolder + "throws.so", RmsNormSpec(), Limits());
   RunOptions options;
   EXPECT_EQ(RunOn(&kernel, SmallCase(), options).what, "throws: no such tile");
   options.threads = 2;
@@ -265,8 +265,8 @@ TEST(PluginKernel, OneThatRefusesIsLeftOut) {
 }
 
 TEST(PluginKernel, ACrashDoesNotReachTheNextRun) {
-  PluginKernel crashing(kKernels + ":touchstone_segfaults", RmsNormOp(), Limits());
-  PluginKernel right(kKernels, RmsNormOp(), Limits());
+  PluginKernel crashing(kKernels + ":touchstone_segfaults", RmsNormSpec(), Limits());
+  PluginKernel right(kKernels, RmsNormSpec(), Limits());
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(RunOn(&crashing, SmallCase()).state, RunState::kCrashed);
     EXPECT_TRUE(IsRight(SmallCase(), RunOn(&right, SmallCase())));
@@ -290,22 +290,22 @@ TEST(PluginKernel, ConstantsThatDoNotFitAreNamed) {
   for (const auto& [name, what] : wrong) {
     ExpectUnavailable(kKernels + ":touchstone_" + name, what);
   }
-  PluginKernel one(kKernels + ":touchstone_one_recipe", RmsNormOp(), Limits());
+  PluginKernel one(kKernels + ":touchstone_one_recipe", RmsNormSpec(), Limits());
   EXPECT_EQ(one.info().recipes, std::vector<Dtype>{Dtype::kBf16});
-  PluginKernel coloured(kKernels + ":touchstone_coloured", RmsNormOp(), Limits());
+  PluginKernel coloured(kKernels + ":touchstone_coloured", RmsNormSpec(), Limits());
   EXPECT_EQ(coloured.info().name, "'red \\x1b[31m'");
 }
 
 TEST(PluginKernel, LoadingThatFailsIsNoVerdictOfAKernel) {
   try {
-    PluginKernel kernel(kFolder + "crashes_on_load.so", RmsNormOp(), Limits());
+    PluginKernel kernel(kFolder + "crashes_on_load.so", RmsNormSpec(), Limits());
     ADD_FAILURE();
   } catch (const KernelCrashed& error) {
     EXPECT_EQ(error.state, RunState::kCrashed);
     ExpectSays(error.what(), "crashes while it is loaded: signal 6, abort; it printed: no licence");
   }
   try {
-    PluginKernel kernel(kFolder + "hangs_on_load.so", RmsNormOp(), Limits(0.5));
+    PluginKernel kernel(kFolder + "hangs_on_load.so", RmsNormSpec(), Limits(0.5));
     ADD_FAILURE();
   } catch (const KernelCrashed& error) {
     EXPECT_EQ(error.state, RunState::kTimedOut);
@@ -366,7 +366,7 @@ class PretendedCuda {
 TEST(PluginKernel, OnADeviceTheSameIsChecked) {
   const PretendedCuda cuda;
   {
-    PluginKernel kernel(kKernels + ":touchstone_on_cuda", RmsNormOp(), Limits());
+    PluginKernel kernel(kKernels + ":touchstone_on_cuda", RmsNormSpec(), Limits());
     EXPECT_EQ(kernel.info().device, "cuda");
     for (const char* name : {"f32/normal/C80_T3", "bf16/normal/C5120_T1", "f32/normal/C1_T1"}) {
       EXPECT_TRUE(IsRight(SmallCase(name), RunOn(&kernel, SmallCase(name)))) << name;
