@@ -15,9 +15,9 @@ roots_of() {
   /usr/bin/python3 - "$build/compile_commands.json" "$1" <<'PYTHON'
 import json, shlex, sys
 for entry in json.load(open(sys.argv[1])):
-    file = entry["file"]  # the source, or what includes it among others
-    named = open(file).read() if "/Unity/" in file else f'{file}"'
-    if f'/{sys.argv[2]}"' in named:
+    file = entry["file"]  # the source, or a file that includes it with others of its folder
+    sources = open(file).read() if "/Unity/" in file else f'"{file}"'
+    if f'/{sys.argv[2]}"' in sources:
         words = shlex.split(entry["command"])
         flags = [w for w in words if w.startswith("-I")]
         flags += [f"-isystem{words[i + 1]}" for i, w in enumerate(words) if w == "-isystem"]

@@ -25,16 +25,16 @@ Comparison Judged(const Case& c, const Tensors& inputs, const Tensors& outputs,
                              Enclose(c, inputs, AllPlaces(*c.op, exact::Place::kHull), allowance));
 }
 
-struct Allowed {
+struct Tried {
   int64_t compared = 0;
   std::set<std::string> outside_plain;    // ops
   std::set<std::string> outside_widened;  // cases
 };
 
 // Every case that is small enough, under the profile; plain and widened.
-Allowed Try(const std::string& profile_text, const Allowance& allowance) {
+Tried Try(const std::string& profile_text, const Allowance& allowance) {
   const exact::Profile profile = exact::ProfileFromText(profile_text);
-  Allowed tried;
+  Tried tried;
   for (const OpSpec* op : AllOps()) {
     for (const Case& c : CasesOf(*op)) {
       if (WorkOf(c) > kMostWork) continue;
@@ -61,7 +61,7 @@ std::string Joined(const std::set<std::string>& names) {
 
 void ExpectHolds(const std::string& profile, const std::string& allowance,
                  const std::set<std::string>& ops_outside_plain) {
-  const Allowed tried = Try(profile, AllowanceFromText(allowance));
+  const Tried tried = Try(profile, AllowanceFromText(allowance));
   EXPECT_GT(tried.compared, 10000) << profile;
   EXPECT_TRUE(tried.outside_widened.empty())
       << profile << " leaves the bound of " << allowance << ":" << Joined(tried.outside_widened);
