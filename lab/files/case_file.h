@@ -29,9 +29,10 @@ namespace touchstone::lab {
 
 struct FileCase {
   Case c;
-  Tensors inputs;      // arguments that are in, or in and out, before the run
-  std::string digest;  // of the name and the inputs
-  bool given = false;  // the values are not those that the name generates (a shrunk case)
+  Tensors inputs;         // arguments that are in, or in and out, before the run
+  std::string digest;     // of the name and the inputs
+  bool given = false;     // the values are not those that the name generates (a shrunk case)
+  std::string file = {};  // of golden/worst, from the repository's root; empty: of no kept case
 };
 
 std::string DigestOf(const Case& c, const Tensors& inputs);

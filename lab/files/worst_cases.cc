@@ -28,6 +28,7 @@ std::vector<FileCase> WorstCases(const OpSpec& op) {
         throw golden::BadFile(fmt::format("{}: it holds a case of {}, and its folder is that of {}",
                                           file, kept.c.op->name, op.name));
       }
+      kept.file = fs::relative(file, RepositoryRoot(), none).string();
       all.push_back(std::move(kept));
     }
   }

@@ -16,6 +16,7 @@
 #include "lab/errors.h"
 #include "lab/files/case_file.h"
 #include "lab/files/recorded_kernel.h"
+#include "lab/files/worst_cases.h"
 #include "lab/kernel/kernel_verify.h"
 #include "lab/kernel/plugin_kernel.h"
 #include "lab/output_file.h"
@@ -155,7 +156,11 @@ KernelReport Judged(const KernelFlags& flags, const OpSpec& op, KernelOptions op
   };
   try {
     std::unique_ptr<Kernel> kernel;
-    if (!flags.inputs.empty()) options.given = ReadCases(flags.inputs, &op);
+    if (!flags.inputs.empty()) {
+      options.given = ReadCases(flags.inputs, &op);
+    } else if (options.only_case.empty() && !options.smallest) {
+      options.kept = WorstCases(op);
+    }
     if (flags.kernel.empty()) {
       kernel = std::make_unique<RecordedKernel>(flags.outputs, op, options.given);
     } else {

@@ -85,7 +85,9 @@ std::string CaseCounts(const KernelReport& report) {
       parts.push_back(fmt::format("{} {}", report.Count(word), Word(word)));
     }
   }
-  return fmt::format("{} ran{}{}", report.Ran(), parts.empty() ? "" : ": ", fmt::join(parts, ", "));
+  return fmt::format("{} ran{}{}{}", report.Ran(), parts.empty() ? "" : ": ",
+                     fmt::join(parts, ", "),
+                     report.kept > 0 ? fmt::format("; {} from golden/worst", report.kept) : "");
 }
 
 // The cases that were not run, by reason: how many, and the first.
@@ -284,8 +286,7 @@ void AddCase(const KernelReport& report, const CaseReport& one, bool in_detail, 
     lines->Field(4, "  expected", failure.difference.wanted);
   }
   if (one.diagnosis) AddDiagnosis(*one.diagnosis, lines);
-  if (!report.command.empty())
-    lines->Raw(fmt::format("    {} --case {}", report.command, one.name));
+  if (!report.command.empty()) lines->Raw("    " + report.RepeatOf(one));
 }
 
 void AddFailures(const KernelReport& report, Lines* lines) {
@@ -323,6 +324,11 @@ int64_t KernelReport::Ran() const {
 bool KernelReport::Fails(const CaseReport& one) const {
   if (one.verdict == Verdict::kWithinBound) return contract == Contract::kExact;
   return one.verdict != Verdict::kBitExact && one.verdict != Verdict::kNotRun;
+}
+
+std::string KernelReport::RepeatOf(const CaseReport& one) const {
+  const std::string from = one.file.empty() ? "" : " --inputs " + one.file;
+  return fmt::format("{}{} --case {}", command, from, one.name);
 }
 
 int ExitCodeOf(const KernelReport& report) {

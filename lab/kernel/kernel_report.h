@@ -28,6 +28,7 @@ std::string Name(Contract contract);  // "bounded", "exact", "profile"
 // One case of a kernel. NOT RUN: the kernel refused it, or it was left out.
 struct CaseReport {
   std::string name;
+  std::string file = {};  // of a case of golden/worst
   Dtype recipe = Dtype::kF32;
   std::string input_class;
   Verdict verdict = Verdict::kFailed;
@@ -71,6 +72,7 @@ struct KernelReport {
   std::string left_out_reason = {};
   std::vector<CaseReport> cases = {};
   int64_t given = 0;  // of them, with values of a file in place of those that the name generates
+  int64_t kept = 0;   // of them, out of golden/worst
 
   // All cases together.
   Comparison bound = {};
@@ -91,9 +93,10 @@ struct KernelReport {
 
   double seconds = 0.0, kernel_seconds = 0.0;
 
-  int64_t Count(Verdict word) const;        // cases of that verdict
-  int64_t Ran() const;                      // cases that are not NOT RUN
-  bool Fails(const CaseReport& one) const;  // under the contract; NOT RUN does not
+  int64_t Count(Verdict word) const;                  // cases of that verdict
+  int64_t Ran() const;                                // cases that are not NOT RUN
+  bool Fails(const CaseReport& one) const;            // under the contract; NOT RUN does not
+  std::string RepeatOf(const CaseReport& one) const;  // the command that runs this case alone
 };
 
 // 0 to 5, the highest of what happened (lab/errors.h).

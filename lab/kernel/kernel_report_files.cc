@@ -47,6 +47,7 @@ ordered_json Cases(const KernelReport& report) {
     Comparison bound;
     for (const auto& [name, output] : one.outputs) bound.Join(output);
     ordered_json row = {{"case", one.name}, {"verdict", Word(one.verdict)}};
+    if (!one.file.empty()) row["file"] = one.file;
     if (!one.reason.empty()) row["reason"] = one.reason;
     row.update({{"elements", bound.compared},
                 {"undecidable", bound.undecidable},
@@ -69,7 +70,7 @@ ordered_json Failures(const KernelReport& report) {
       row.update(Of(failure.difference));
       row["outside"] = failure.outside;
       row["compared"] = failure.compared;
-      row["repeat"] = report.command + " --case " + one.name;
+      row["repeat"] = report.RepeatOf(one);
       if (one.diagnosis) {
         ordered_json ulps = ordered_json::object();
         for (const UlpBin& bin : one.diagnosis->histogram) ulps[bin.label] = bin.elements;
@@ -137,6 +138,7 @@ ordered_json JsonOf(const KernelReport& report) {
   row.update({{"cases", report.Ran()},
               {"cases_not_run", report.Count(Verdict::kNotRun)},
               {"cases_given", report.given},
+              {"cases_kept", report.kept},
               {"elements", bound.compared},
               {"undecidable", bound.undecidable},
               {"outside", bound.outside},

@@ -112,6 +112,7 @@ class Judgement {
         throw UsageError(fmt::format("there is no case {} among those given", options_.only_case));
       }
     }
+    all.insert(all.end(), options_.kept.begin(), options_.kept.end());
     const std::vector<Dtype>& declared = report_.info.recipes;
     const auto wanted = [&](Dtype recipe) {
       return Holds(declared, recipe) &&
@@ -129,7 +130,9 @@ class Judgement {
       report.name = one.c.Name();
       report.recipe = one.c.recipe;
       report.input_class = one.c.input_class;
-      report_.given += one.given ? 1 : 0;
+      report.file = one.file;
+      report_.given += one.given && one.file.empty() ? 1 : 0;
+      report_.kept += one.file.empty() ? 0 : 1;
       cases_.push_back(std::move(one));
     }
   }
@@ -428,13 +431,14 @@ class Judgement {
   void TryDecoysOfSuite() {
     const bool passed =
         report_.verdict == Verdict::kBitExact || report_.verdict == Verdict::kWithinBound;
-    const bool given =
-        std::any_of(cases_.begin(), cases_.end(), [](const FileCase& one) { return one.given; });
+    // A decoy needs a case that is made anew, and knows none of a file's values.
+    const auto generated =
+        std::count_if(cases_.begin(), cases_.end(), [](const FileCase& one) { return !one.given; });
     if (!options_.decoys) {
       report_.decoys_untried = "not asked for";
     } else if (!passed) {
       report_.decoys_untried = "they show what a passed suite is worth";
-    } else if (cases_.size() == 1 || given) {
+    } else if (generated < 2) {
       report_.decoys_untried = "they try a suite, not single cases";
     }
     if (!report_.decoys_untried.empty()) return;
@@ -444,7 +448,7 @@ class Judgement {
     judged.recipes.clear();
     std::vector<Case> ran;
     for (size_t i = 0; i < cases_.size(); ++i) {
-      if (report_.cases[i].verdict == Verdict::kNotRun) continue;
+      if (report_.cases[i].verdict == Verdict::kNotRun || cases_[i].given) continue;
       ran.push_back(cases_[i].c);
       if (!Holds(judged.recipes, ran.back().recipe)) judged.recipes.push_back(ran.back().recipe);
     }

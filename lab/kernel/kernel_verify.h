@@ -24,6 +24,7 @@ struct KernelOptions {
   bool smallest = false;             // of each input class and recipe the smallest case
   std::vector<Dtype> recipes = {};   // empty: all that the kernel declares
   std::vector<FileCase> given = {};  // these in place of the op's cases, with their inputs
+  std::vector<FileCase> kept = {};   // these too (lab/files/worst_cases.h)
   bool invariance = true;
   bool decoys = true;
   int threads = 1;           // of the lab; the kernel's process runs beside them
