@@ -1,10 +1,13 @@
 // The program: reads the command line, runs a command, ends with the documented exit code.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -23,6 +26,21 @@
 namespace {
 
 using namespace touchstone;
+
+// An empty value is a variable of a script that was never set, not the default. A prompt may be
+// empty.
+void RefuseEmptyWords(int count, char** words) {
+  std::string_view before = words[0];
+  for (int i = 1; i < count; ++i) {
+    const std::string_view word = words[i];
+    const bool no_value = word.starts_with("--") && word.ends_with('=') && word != "--prompt=";
+    if (before != "--prompt" && (word.empty() || no_value)) {
+      throw lab::UsageError(fmt::format("'{}' is followed by nothing; expected a value",
+                                        word.empty() ? before : word));
+    }
+    before = word;
+  }
+}
 
 int Main(int count, char** words) {
   CLI::App app{"Touchstone: the Llama 4 numerics standard that you can run."};
@@ -102,6 +120,7 @@ int Main(int count, char** words) {
       std::as_const(app).get_subcommands(is_first_word).empty()) {
     throw lab::UsageError(std::string("no command '") + words[1] + "' (--help lists them)");
   }
+  RefuseEmptyWords(count, words);
   try {
     app.parse(count, words);
   } catch (const CLI::ParseError& error) {

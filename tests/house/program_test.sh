@@ -45,6 +45,10 @@ expect 0 '' verify rmsnorm --json report.json --junit report.xml
 assert json.load(open("report.json"))["reports"][0]["op"] == "rmsnorm"
 xml.dom.minidom.parse("report.xml")'
 expect 3 'cannot write' verify rmsnorm --json no_such_folder/report.json
+# A value that is empty is no default.
+expect 2 "'--json' is followed by nothing" verify rmsnorm --json ''
+expect 2 "'--allow=' is followed by nothing" verify rmsnorm --kernel ./mine.so --allow=
+expect 2 "'verify' is followed by nothing" verify ''
 # Kernels that are not there, and flags that need one.
 expect 3 'NOT RUN' verify rmsnorm --kernel ./no_such_kernel.so --json report.json --junit report.xml
 /usr/bin/python3 -c 'import json, xml.dom.minidom
