@@ -18,7 +18,7 @@ expect() {
   shift 2
   commands=$((commands + 1))
   "$program" "$@" >out 2>err </dev/null || code=$?
-  if ((code != wanted)) || ! cat out err | grep -qF -- "$word"; then
+  if ((code != wanted)) || ! grep -qF -- "$word" out err; then
     printf "FAILED: '%s' gave exit code %d (wanted %d) and must say '%s':\n" "$*" "$code" "$wanted" "$word"
     cat out err
     exit 1
@@ -100,7 +100,7 @@ expect 2 'would replace' agree --model own --activations whole.h5 --json whole.h
 mkfifo pipe
 expect 2 'no regular file' trace --model own --inputs own/input.h5 --recipe f32 --out pipe
 expect 2 'a folder' trace --model own --inputs own/input.h5 --recipe f32 --out own
-expect 2 'expected the name' trace --model own --inputs own/input.h5 --recipe f32 --out ''
+expect 2 "'--out' is followed by nothing" trace --model own --inputs own/input.h5 --recipe f32 --out ''
 expect 2 '45' trace --model own --inputs own/input.h5 --recipe f32 --prefill 46 --out no.h5
 [[ -p pipe ]] && cmp "$tiny/input.h5" own/input.h5 && cmp "$tiny/model.safetensors" own/model.safetensors
 
