@@ -9,7 +9,8 @@
     ```
 
 The path is relative to docs/. The first line names the columns; cells are separated by tabs and
-shown unchanged. `columns` is what the first line must be. `where` keeps the rows with that cell;
+shown unchanged. `columns` is what the first line must be. `where` keeps the rows with that cell
+(and that one: `exact=killed; formula=yes`);
 `by` and `least` keep one row of those that agree in the columns `by`, the one with the least number
 in the column `least` (a cell that is no number counts as the largest). `none` is said where no row
 is kept. A file that is missing, empty or ragged is a warning."""
@@ -94,12 +95,13 @@ class TsvTable(SphinxDirective):
         if wanted is not None and wanted != header:
             raise self.error(f"docs/{name}: its columns are {', '.join(header)}; expected "
                              f"{', '.join(wanted)}")
-        column, _, value = self.options.get("where", "").partition("=")
+        cells = dict(condition.strip().split("=", 1)
+                     for condition in self.options.get("where", "").split(";") if condition)
         groups, least = self.options.get("by", []), self.options.get("least")
-        for used in [*groups, *[word for word in (column, least) if word]]:
+        for used in [*groups, *cells, *([least] if least else [])]:
             if used not in header:
                 raise self.error(f"docs/{name}: no column '{used}'")
-        if column:
+        for column, value in cells.items():
             rows = [row for row in rows if row[header.index(column)] == value]
         if least:
             rows = least_of_each(rows, [header.index(group) for group in groups],

@@ -18,7 +18,6 @@
 #include <map>
 #include <numbers>
 #include <set>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -29,6 +28,7 @@
 #include "reference/ops/attention/attention.h"
 #include "reference/ops/rope_frequencies/rope_frequencies.h"
 #include "reference/ops/temperature/temperature.h"
+#include "tests/text_of_file.h"
 
 namespace touchstone {
 namespace {
@@ -159,13 +159,6 @@ std::string BandsTable() {
   return text;
 }
 
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 void WriteFile(const std::string& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);
   file << text << std::flush;
@@ -181,7 +174,7 @@ int Main(const std::string& mode, const std::string& folder) {
     const std::string path = folder + "/" + name;
     if (mode == "--write") {
       WriteFile(path, text);
-    } else if (ReadFile(path) != text) {
+    } else if (TextOfFile(path) != text) {
       ++faults;
       fmt::print("FAILED {}: the ops give other numbers than the committed ones\n", name);
     }

@@ -11,9 +11,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <fstream>
 #include <map>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -21,6 +19,7 @@
 
 #include "lab/decoys/decoys.h"
 #include "lab/report.h"
+#include "tests/text_of_file.h"
 
 namespace touchstone::lab {
 namespace {
@@ -64,13 +63,6 @@ Tables Measure() {
   return tables;
 }
 
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 int Main(const std::string& mode, const std::string& folder) {
   const Tables tables = Measure();
   int faults = tables.passed;
@@ -79,7 +71,7 @@ int Main(const std::string& mode, const std::string& folder) {
     const std::string path = folder + "/" + name;
     if (mode == "--write") {
       WriteTextFile(path, *text);
-    } else if (ReadFile(path) != *text) {
+    } else if (TextOfFile(path) != *text) {
       ++faults;
       fmt::print("FAILED {}: another table was measured:\n{}", path, *text);
     }

@@ -13,7 +13,6 @@
 #include <atomic>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 #include <map>
 #include <sstream>
 #include <string>
@@ -26,6 +25,7 @@
 #include "lab/report.h"
 #include "lab/verify.h"
 #include "reference/arithmetic/parallel.h"
+#include "tests/text_of_file.h"
 
 namespace touchstone::lab {
 namespace {
@@ -233,13 +233,6 @@ std::string ErrorsTable(const std::map<std::string, Row>& rows) {
   return text;
 }
 
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 using Cells = std::vector<std::string>;
 
 // The lines of a table by their first columns.
@@ -303,9 +296,9 @@ int Main(const std::string& mode, const std::string& folder) {
     WriteTextFile(folder + "/smallest_errors.tsv", errors);
   } else {
     // A ratio that falls says that a bound has become wider.
-    faults += Compare("largest_ratios.tsv", ReadFile(folder + "/largest_ratios.tsv"), ratios, 2,
+    faults += Compare("largest_ratios.tsv", TextOfFile(folder + "/largest_ratios.tsv"), ratios, 2,
                       {{2, 0.5, kGrowth}});
-    faults += Compare("smallest_errors.tsv", ReadFile(folder + "/smallest_errors.tsv"), errors, 4,
+    faults += Compare("smallest_errors.tsv", TextOfFile(folder + "/smallest_errors.tsv"), errors, 4,
                       {{4, 0.0, kGrowth}, {6, 1.0 / kGrowth, INFINITY}, {7, 1.0, INFINITY}});
   }
   fmt::print("{} rows measured, {} faults\n", rows.size(), faults);

@@ -1,13 +1,15 @@
-// verdict_rules FOLDER [OP...]: published verdict rules and the interval verdict, tried on the same
-// kernels: sound ones (exact::HonestProfiles), which must be accepted, and the planted faults of
-// the decoy panel whose bits differ, which should not be. Writes two tables:
+// verdict_rules [OP...] | --write FOLDER | --check FOLDER: published verdict rules and the interval
+// verdict, tried on the same kernels: sound ones (exact::HonestProfiles), which must be accepted,
+// and the planted faults of the decoy panel whose bits differ, which should not be. Makes two
+// tables:
 //
 //   verdict_rules.tsv        for each rule the faults that it rejects and the sound kernels that it
 //                            rejects, over all ops
 //   verdict_rules_by_op.tsv  the faults rejected, by op
 //
 // A kernel is rejected in a recipe if it is in any of the op's cases whose outputs are finite; the
-// rules know no answer for infinities. Minutes of work; no test repeats it.
+// rules know no answer for infinities. Exit code 1: our rule rejects a sound kernel, or a committed
+// table says something else.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,6 +19,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lab/decoys/decoys.h"
@@ -26,6 +29,7 @@
 #include "lab/report.h"
 #include "reference/arithmetic/parallel.h"
 #include "tests/lab/published_rules.h"
+#include "tests/text_of_file.h"
 
 namespace touchstone::lab {
 namespace {
@@ -272,9 +276,9 @@ std::string TableByOp(const std::vector<const OpSpec*>& ops, const std::vector<O
   return text;
 }
 
-int Main(const std::string& folder, const std::vector<std::string>& names) {
+int Main(const std::string& mode, const std::vector<std::string>& words) {
   std::vector<const OpSpec*> ops = AllOps();
-  if (!names.empty()) {
+  if (const std::vector<std::string>& names = words; mode.empty() && !names.empty()) {
     std::erase_if(ops, [&](const OpSpec* op) {
       return std::find(names.begin(), names.end(), op->name) == names.end();
     });
@@ -282,27 +286,38 @@ int Main(const std::string& folder, const std::vector<std::string>& names) {
   std::vector<OpTable> tables(ops.size());
   ParallelFor(static_cast<int64_t>(ops.size()), 2, [&](int64_t i) {
     tables[static_cast<size_t>(i)] = TryOp(*ops[static_cast<size_t>(i)]);
-    fmt::print(stderr, "{}\n", ops[static_cast<size_t>(i)]->name);
   });
-  const std::string rules = TableOfRules(tables);
-  WriteTextFile(folder + "/verdict_rules.tsv", rules);
-  WriteTextFile(folder + "/verdict_rules_by_op.tsv", TableByOp(ops, tables));
-  fmt::print("{}", rules);
-  int64_t false_alarms = 0;
+  int64_t false_alarms = 0, faults = 0;
   for (const OpTable& table : tables) false_alarms += Count(table.sound, AllRules().size() - 1);
-  return false_alarms == 0 && !tables.empty() ? 0 : 1;
+  for (const auto& [name, text] : {std::pair("verdict_rules.tsv", TableOfRules(tables)),
+                                   std::pair("verdict_rules_by_op.tsv", TableByOp(ops, tables))}) {
+    const std::string path = words.empty() ? "" : words.front() + "/" + name;
+    if (mode == "--write") {
+      WriteTextFile(path, text);
+    } else if (mode.empty()) {
+      fmt::print("{}\n", text);
+    } else if (TextOfFile(path) != text) {
+      ++faults;
+      fmt::print("FAILED {}: another table was measured:\n{}", path, text);
+    }
+  }
+  fmt::print("{} ops, {} sound kernels rejected by our rule, {} tables that say something else\n",
+             tables.size(), false_alarms, faults);
+  return false_alarms + faults == 0 && !tables.empty() ? 0 : 1;
 }
 
 }  // namespace
 }  // namespace touchstone::lab
 
 int main(int count, char** words) {
-  if (count < 2) {
-    fmt::print(stderr, "usage: verdict_rules FOLDER [OP...]\n");
+  const std::string first = count > 1 ? words[1] : "";
+  const std::string mode = first.starts_with("--") ? first : "";
+  if (!mode.empty() && (count != 3 || (mode != "--write" && mode != "--check"))) {
+    fmt::print(stderr, "usage: verdict_rules [OP...] | --write FOLDER | --check FOLDER\n");
     return 2;
   }
   try {
-    return touchstone::lab::Main(words[1], {words + 2, words + count});
+    return touchstone::lab::Main(mode, {words + (mode.empty() ? 1 : 2), words + count});
   } catch (const std::exception& error) {
     fmt::print(stderr, "verdict_rules: {}\n", error.what());
     return 1;
