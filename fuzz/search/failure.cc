@@ -18,7 +18,7 @@ constexpr int64_t kShown = 16;  // elements of a tensor
 
 // `touchstone verify OP --kernel K --contract C`.
 std::string VerifyLine(const Searched& searched) {
-  std::string line = "touchstone verify " + searched.op;
+  std::string line = "./touchstone verify " + searched.op;
   if (!searched.kernel.empty()) line += " --kernel " + searched.kernel;
   if (searched.exact) line += " --contract exact";
   return line;
@@ -40,7 +40,7 @@ std::string TensorLine(const std::string& name, const Tensor& tensor) {
 }  // namespace
 
 std::string FuzzLine(const Searched& searched, uint64_t index) {
-  std::string line = "touchstone fuzz " + searched.op;
+  std::string line = "./touchstone fuzz " + searched.op;
   if (!searched.kernel.empty()) line += " --kernel " + searched.kernel;
   if (searched.exact) line += " --contract exact";
   return line + fmt::format(" --seed {} --from {} --cases 1", searched.seed, index);

@@ -75,7 +75,7 @@ int Cases(const CasesFlags& flags) {
       "For each group, write the op's outputs and the attribute 'digest' to another file, then:\n",
       flags.out, cases.size(), std::filesystem::file_size(flags.out));
   for (const std::string& op : flags.ops) {
-    fmt::print("  touchstone verify {} --inputs {} --outputs OUTPUTS.h5\n", op, flags.out);
+    fmt::print("  ./touchstone verify {} --inputs {} --outputs OUTPUTS.h5\n", op, flags.out);
   }
   return kPassed;
 }

@@ -90,6 +90,18 @@ std::string CommandOf(const KernelFlags& flags, const std::string& contract,
   return command;
 }
 
+// What finds the smallest input on which a kernel is wrong; the search knows neither profiles nor
+// allowances, and needs a kernel that it can run.
+std::string SearchOf(const KernelFlags& flags, const std::string& contract,
+                     const VerifyOptions& options) {
+  if (flags.kernel.empty() || !flags.profile.empty() || !flags.allow.empty()) return "";
+  std::string command =
+      fmt::format("./touchstone fuzz {} --kernel {}", options.ops.front(), ShellWord(flags.kernel));
+  if (contract == "exact") command += " --contract exact";
+  if (flags.time_limit > 0.0) command += fmt::format(" --timeout {}", flags.time_limit);
+  return command;
+}
+
 // Both readers say what they expected, and quote what they found as it came.
 template <typename Read>
 auto ReadFlag(const char* flag, const std::string& text, Read read) {
@@ -110,6 +122,7 @@ KernelOptions OptionsOf(const KernelFlags& flags, const std::string& contract,
   judged.decoys = !flags.no_decoys;
   judged.threads = options.threads;
   judged.command = CommandOf(flags, contract, options);
+  judged.search = SearchOf(flags, contract, options);
   judged.stop = &interrupted;
   if (!flags.recipe.empty()) judged.recipes = {*DtypeFromName(flags.recipe)};
   judged.allowance = ReadFlag("--allow", flags.allow, exact::AllowanceFromText);

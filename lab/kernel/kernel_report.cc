@@ -302,6 +302,10 @@ void AddFailures(const KernelReport& report, Lines* lines) {
     ++shown;
   }
   if (more > 0) lines->Raw(fmt::format("and {} cases more (--json has them all)", more));
+  if (shown == 0 || report.search.empty()) return;
+  lines->Blank();
+  lines->Raw("The smallest input that shows it:");
+  lines->Raw("    " + report.search);
 }
 
 }  // namespace

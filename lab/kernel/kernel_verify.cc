@@ -77,6 +77,7 @@ class Judgement {
     if (options_.contract == Contract::kProfile) report_.profile = options_.profile.name;
     report_.widened = WidenedBy(options_.allowance);
     report_.command = options_.command;
+    report_.search = options_.search;
     ChooseCases();
     RunCases();
     Total();

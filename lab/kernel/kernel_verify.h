@@ -29,6 +29,7 @@ struct KernelOptions {
   bool decoys = true;
   int threads = 1;           // of the lab; the kernel's process runs beside them
   std::string command = {};  // for repro lines: KernelReport::command
+  std::string search = {};   // KernelReport::search
   // Set from outside (a signal): no further case is begun, and the report says so.
   const std::atomic<bool>* stop = nullptr;
 };

@@ -63,6 +63,19 @@ expect 0 'is not the one' residual_add --kernel ./right.so --cases 1 --resume --
 expect 5 'CRASHED' residual_add --kernel ./crash.so --cases 3000 --out crash
 grep -q 'C1_T3' crash/*.txt || fail "the crash is not at its smallest"
 
+# `verify` names the search that makes a failure small.
+library always.so 'if (C > 1) ((float*)y->data)[C - 1] += 1;'
+code=0
+"$program" verify residual_add --kernel ./always.so --contract exact >out 2>&1 || code=$?
+search=$(sed -n 's|^    ./touchstone fuzz ||p' out)
+((code == 1)) && [[ $search == 'residual_add --kernel ./always.so --contract exact' ]] ||
+  fail "verify gave exit code $code and the search '$search'"
+read -ra words <<<"$search"
+expect 1 'smallest f32/' "${words[@]}" --out always
+code=0
+"$program" verify residual_add --kernel ./right.so >out 2>&1 || code=$?
+((code == 0)) && ! grep -q 'touchstone fuzz' out || fail "a right kernel: exit code $code"
+
 # Interrupted it sums up and ends as if its time were over; killed it continues.
 "$program" fuzz rmsnorm --time 60s --out stopped >out 2>&1 &
 pid=$!
