@@ -432,14 +432,13 @@ class Judgement {
   void TryDecoysOfSuite() {
     const bool passed =
         report_.verdict == Verdict::kBitExact || report_.verdict == Verdict::kWithinBound;
-    // A decoy needs a case that is made anew, and knows none of a file's values.
-    const auto generated =
-        std::count_if(cases_.begin(), cases_.end(), [](const FileCase& one) { return !one.given; });
+    // Whoever gives values of his own asks for those, not for a suite. Decoys are tried on the cases
+    // that their names generate.
     if (!options_.decoys) {
       report_.decoys_untried = "not asked for";
     } else if (!passed) {
       report_.decoys_untried = "they show what a passed suite is worth";
-    } else if (generated < 2) {
+    } else if (cases_.size() == 1 || report_.given > 0) {
       report_.decoys_untried = "they try a suite, not single cases";
     }
     if (!report_.decoys_untried.empty()) return;
