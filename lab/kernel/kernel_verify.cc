@@ -432,8 +432,8 @@ class Judgement {
   void TryDecoysOfSuite() {
     const bool passed =
         report_.verdict == Verdict::kBitExact || report_.verdict == Verdict::kWithinBound;
-    // Whoever gives values of his own asks for those, not for a suite. Decoys are tried on the cases
-    // that their names generate.
+    // Whoever gives values of his own asks for those, not for a suite. Decoys are tried on the
+    // cases that their names generate.
     if (!options_.decoys) {
       report_.decoys_untried = "not asked for";
     } else if (!passed) {
