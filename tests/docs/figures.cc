@@ -14,7 +14,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <fstream>
 #include <map>
 #include <numbers>
 #include <set>
@@ -28,7 +27,7 @@
 #include "reference/ops/attention/attention.h"
 #include "reference/ops/rope_frequencies/rope_frequencies.h"
 #include "reference/ops/temperature/temperature.h"
-#include "tests/text_of_file.h"
+#include "tests/committed_table.h"
 
 namespace touchstone {
 namespace {
@@ -159,25 +158,13 @@ std::string BandsTable() {
   return text;
 }
 
-void WriteFile(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text << std::flush;
-  if (!file) throw std::runtime_error("cannot write " + path);
-}
-
 int Main(const std::string& mode, const std::string& folder) {
   const std::map<std::string, std::string> tables{{"visible_keys.tsv", VisibleKeysTable()},
                                                   {"temperature.tsv", TemperatureTable()},
                                                   {"rope_bands.tsv", BandsTable()}};
   int faults = 0;
   for (const auto& [name, text] : tables) {
-    const std::string path = folder + "/" + name;
-    if (mode == "--write") {
-      WriteFile(path, text);
-    } else if (TextOfFile(path) != text) {
-      ++faults;
-      fmt::print("FAILED {}: the ops give other numbers than the committed ones\n", name);
-    }
+    faults += WriteOrCompare(mode, folder + "/" + name, text);
   }
   fmt::print("{} tables, {} faults\n", tables.size(), faults);
   return faults == 0 ? 0 : 1;

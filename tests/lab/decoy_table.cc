@@ -19,7 +19,7 @@
 
 #include "lab/decoys/decoys.h"
 #include "lab/report.h"
-#include "tests/text_of_file.h"
+#include "tests/committed_table.h"
 
 namespace touchstone::lab {
 namespace {
@@ -68,13 +68,7 @@ int Main(const std::string& mode, const std::string& folder) {
   int faults = tables.passed;
   for (const auto& [name, text] :
        {std::pair("decoys.tsv", &tables.counts), std::pair("decoys_kept.tsv", &tables.kept)}) {
-    const std::string path = folder + "/" + name;
-    if (mode == "--write") {
-      WriteTextFile(path, *text);
-    } else if (TextOfFile(path) != *text) {
-      ++faults;
-      fmt::print("FAILED {}: another table was measured:\n{}", path, *text);
-    }
+    faults += WriteOrCompare(mode, folder + "/" + name, *text);
   }
   fmt::print("{} decoys passed, {} faults\n", tables.passed, faults);
   return faults == 0 ? 0 : 1;

@@ -25,7 +25,7 @@
 #include "lab/report.h"
 #include "lab/verify.h"
 #include "reference/arithmetic/parallel.h"
-#include "tests/text_of_file.h"
+#include "tests/committed_table.h"
 
 namespace touchstone::lab {
 namespace {

@@ -19,7 +19,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "lab/decoys/decoys.h"
@@ -28,8 +27,8 @@
 #include "lab/judge.h"
 #include "lab/report.h"
 #include "reference/arithmetic/parallel.h"
+#include "tests/committed_table.h"
 #include "tests/lab/published_rules.h"
-#include "tests/text_of_file.h"
 
 namespace touchstone::lab {
 namespace {
@@ -276,33 +275,27 @@ std::string TableByOp(const std::vector<const OpSpec*>& ops, const std::vector<O
   return text;
 }
 
-int Main(const std::string& mode, const std::vector<std::string>& words) {
+// Without a mode of some ops or all, with one of all.
+int Main(const std::string& mode, const std::string& folder, const std::set<std::string>& names) {
   std::vector<const OpSpec*> ops = AllOps();
-  if (const std::vector<std::string>& names = words; mode.empty() && !names.empty()) {
-    std::erase_if(ops, [&](const OpSpec* op) {
-      return std::find(names.begin(), names.end(), op->name) == names.end();
-    });
+  if (!names.empty()) {
+    std::erase_if(ops, [&](const OpSpec* op) { return !names.contains(op->name); });
   }
   std::vector<OpTable> tables(ops.size());
   ParallelFor(static_cast<int64_t>(ops.size()), 2, [&](int64_t i) {
     tables[static_cast<size_t>(i)] = TryOp(*ops[static_cast<size_t>(i)]);
   });
-  int64_t false_alarms = 0, faults = 0;
-  for (const OpTable& table : tables) false_alarms += Count(table.sound, AllRules().size() - 1);
-  for (const auto& [name, text] : {std::pair("verdict_rules.tsv", TableOfRules(tables)),
-                                   std::pair("verdict_rules_by_op.tsv", TableByOp(ops, tables))}) {
-    const std::string path = words.empty() ? "" : words.front() + "/" + name;
-    if (mode == "--write") {
-      WriteTextFile(path, text);
-    } else if (mode.empty()) {
-      fmt::print("{}\n", text);
-    } else if (TextOfFile(path) != text) {
-      ++faults;
-      fmt::print("FAILED {}: another table was measured:\n{}", path, text);
-    }
+  const std::string rules = TableOfRules(tables), by_op = TableByOp(ops, tables);
+  int64_t faults = 0, false_alarms = 0;
+  if (mode.empty()) {
+    fmt::print("{}\n{}\n", rules, by_op);
+  } else {
+    faults += WriteOrCompare(mode, folder + "/verdict_rules.tsv", rules);
+    faults += WriteOrCompare(mode, folder + "/verdict_rules_by_op.tsv", by_op);
   }
-  fmt::print("{} ops, {} sound kernels rejected by our rule, {} tables that say something else\n",
-             tables.size(), false_alarms, faults);
+  for (const OpTable& table : tables) false_alarms += Count(table.sound, AllRules().size() - 1);
+  fmt::print("{} ops, {} sound kernels rejected by our rule, {} faults\n", tables.size(),
+             false_alarms, faults);
   return false_alarms + faults == 0 && !tables.empty() ? 0 : 1;
 }
 
@@ -311,13 +304,14 @@ int Main(const std::string& mode, const std::vector<std::string>& words) {
 
 int main(int count, char** words) {
   const std::string first = count > 1 ? words[1] : "";
-  const std::string mode = first.starts_with("--") ? first : "";
-  if (!mode.empty() && (count != 3 || (mode != "--write" && mode != "--check"))) {
+  const bool has_mode = first.starts_with("--");
+  if (has_mode && (count != 3 || (first != "--write" && first != "--check"))) {
     fmt::print(stderr, "usage: verdict_rules [OP...] | --write FOLDER | --check FOLDER\n");
     return 2;
   }
   try {
-    return touchstone::lab::Main(mode, {words + (mode.empty() ? 1 : 2), words + count});
+    if (has_mode) return touchstone::lab::Main(first, words[2], {});
+    return touchstone::lab::Main("", "", {words + 1, words + count});
   } catch (const std::exception& error) {
     fmt::print(stderr, "verdict_rules: {}\n", error.what());
     return 1;
