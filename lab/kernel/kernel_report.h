@@ -65,7 +65,7 @@ struct KernelReport {
   std::string profile = {};               // contract profile: which
   std::vector<std::string> widened = {};  // what --allow added to the bound, a line each
   std::string command = {};               // repeats the run: a case is appended to it
-  std::string search = {};                // finds the smallest input that fails; empty: none does
+  std::string search = {};  // finds the smallest input that fails; empty: there is no such command
   Verdict verdict = Verdict::kFailed;
   std::string reason = {};  // of NOT RUN, and of other words where one line says more
 

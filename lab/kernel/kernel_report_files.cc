@@ -160,7 +160,7 @@ ordered_json JsonOf(const KernelReport& report) {
   row["classes"] = std::move(classes);
   row["case_results"] = Cases(report);
   row["failures"] = Failures(report);
-  if (!report.search.empty()) row["search"] = report.search;
+  if (!report.search.empty() && !row["failures"].empty()) row["search"] = report.search;
   row["profiles"] = {{"tried", report.profiles_tried},
                      {"cases", report.profile_cases},
                      {"equal_bits", report.profiles}};
