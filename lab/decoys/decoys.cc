@@ -25,7 +25,7 @@ bool SameBits(const Case& c, const Tensors& got, const Tensors& wanted) {
 // A case, and what all decoys need of it, made when the first of them asks.
 class Trial {
  public:
-  explicit Trial(Case c) : case_(std::move(c)) {}
+  Trial(Case c, exact::Allowance allowance) : case_(std::move(c)), allowance_(allowance) {}
 
   const Case& of() const { return case_; }
 
@@ -42,13 +42,14 @@ class Trial {
   // Every sound kernel's outputs are accepted, with or without the inner rounding places.
   bool IsAccepted(const Tensors& outputs) {
     std::call_once(enclosed_, [&] {
-      expected_ = Enclose(case_, inputs_, AllPlaces(*case_.op, exact::Place::kHull));
+      expected_ = Enclose(case_, inputs_, AllPlaces(*case_.op, exact::Place::kHull), allowance_);
     });
     return CompareWithExpected(case_, outputs, expected_).outside == 0;
   }
 
  private:
   Case case_;
+  exact::Allowance allowance_;
   std::once_flag ran_, enclosed_;
   Tensors inputs_, right_;
   Expected expected_;
@@ -64,12 +65,14 @@ double Work(const Case& c) {
 
 class Panel {
  public:
-  Panel(const OpSpec& op, const std::vector<Case>& suite, bool exact) : exact_(exact) {
+  Panel(const OpSpec& op, const std::vector<Case>& suite, bool exact,
+        const exact::Allowance& allowance)
+      : exact_(exact) {
     std::set<std::string> names;
     for (const Case& c : suite) names.insert(c.Name());
-    for (const Case& c : suite) suite_.push_back(std::make_unique<Trial>(c));
+    for (const Case& c : suite) suite_.push_back(std::make_unique<Trial>(c, allowance));
     for (const Case& c : CasesOf(op)) {
-      if (!names.contains(c.Name())) others_.push_back(std::make_unique<Trial>(c));
+      if (!names.contains(c.Name())) others_.push_back(std::make_unique<Trial>(c, allowance));
     }
     for (auto* trials : {&suite_, &others_}) {
       std::stable_sort(trials->begin(), trials->end(),
@@ -125,9 +128,9 @@ std::vector<Decoy> DecoysOf(const OpSpec& op) {
 }
 
 std::vector<DecoyResult> TryDecoys(const OpSpec& op, const std::vector<Case>& cases, bool exact,
-                                   int threads) {
+                                   int threads, const exact::Allowance& allowance) {
   const std::vector<Decoy> decoys = DecoysOf(op);
-  Panel panel(op, cases, exact);
+  Panel panel(op, cases, exact, allowance);
   std::vector<DecoyResult> results(decoys.size());
   std::atomic<size_t> next{0};
   const int64_t workers =

@@ -43,8 +43,9 @@ struct DecoyResult {
 };
 
 // Tries every decoy on `cases`, the suite that judged a kernel, and where none rejects it on the
-// op's whole default list. `exact`: the suite compares bits. Runs on `threads` threads.
+// op's whole default list. `exact`: the suite compares bits. `allowance` widens the bound here as
+// it did for the kernel. Runs on `threads` threads.
 std::vector<DecoyResult> TryDecoys(const OpSpec& op, const std::vector<Case>& cases, bool exact,
-                                   int threads);
+                                   int threads, const exact::Allowance& allowance = {});
 
 }  // namespace touchstone::lab

@@ -453,8 +453,8 @@ class Judgement {
       if (!Holds(judged.recipes, ran.back().recipe)) judged.recipes.push_back(ran.back().recipe);
     }
     try {
-      report_.decoys =
-          TryDecoys(judged, ran, options_.contract != Contract::kBounded, options_.threads);
+      report_.decoys = TryDecoys(judged, ran, options_.contract != Contract::kBounded,
+                                 options_.threads, options_.allowance);
     } catch (const std::exception& error) {  // what was found of the kernel must not be lost
       report_.decoys_untried = fmt::format("the lab cannot make them: {}", error.what());
     }

@@ -59,6 +59,22 @@ TEST(Decoys, SignsOfZeroAreSeenByEqualityAlone) {
   EXPECT_EQ(Tried("rmsnorm", suite, true).at("signs of zero lost").fate, DecoyFate::kRejected);
 }
 
+// What the kernel was allowed, its suite does not claim to see.
+TEST(Decoys, AnAllowanceWidensTheirBoundToo) {
+  const OpSpec& op = *FindOp("residual_add");
+  const auto fate = [&op](const char* decoy, const char* allowed) {
+    for (const DecoyResult& result :
+         TryDecoys(op, CasesOf(op), false, 2, exact::AllowanceFromText(allowed))) {
+      if (result.name == decoy) return result.fate;
+    }
+    ADD_FAILURE() << "no decoy " << decoy;
+    return DecoyFate::kSameBits;
+  };
+  EXPECT_EQ(fate("subnormal outputs flushed", ""), DecoyFate::kRejected);
+  EXPECT_EQ(fate("subnormal outputs flushed", "ftz"), DecoyFate::kWithin);
+  EXPECT_EQ(fate("zeros", "ftz"), DecoyFate::kRejected);
+}
+
 TEST(Decoys, RoundingFaultsAreMade) {
   const OpSpec& op = *FindOp("linear");
   const Case c = CaseFromName(op, "bf16/normal/C80_F7_T3");
