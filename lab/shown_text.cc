@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "golden/bad_file.h"
 
@@ -52,6 +53,25 @@ std::string PrintableText(std::string_view text) {
                           : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
   }
   return out;
+}
+
+std::string ShellWord(std::string_view word) {
+  const auto is_plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("_-./:=,+@%").find(c) != std::string_view::npos;
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) return std::string(word);
+  const bool is_shown = std::all_of(word.begin(), word.end(), IsPrintable);
+  std::string quoted = is_shown ? "'" : "$'";
+  for (const char c : word) {
+    if (is_shown) {
+      quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    } else {
+      const bool as_is = IsPrintable(c) && c != '\'' && c != '\\';
+      quoted += as_is ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    }
+  }
+  return quoted + "'";
 }
 
 }  // namespace touchstone::lab

@@ -16,4 +16,7 @@ std::string TerminalText(const std::string& text);
 // On a terminal, inside other text: every byte that is not printable ASCII as \xNN.
 std::string PrintableText(std::string_view text);
 
+// In a line for a shell: the word as the shell reads it, quoted where it must be.
+std::string ShellWord(std::string_view word);
+
 }  // namespace touchstone::lab

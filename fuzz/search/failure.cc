@@ -16,12 +16,17 @@ namespace {
 
 constexpr int64_t kShown = 16;  // elements of a tensor
 
-// `touchstone verify OP --kernel K --contract C`.
-std::string VerifyLine(const Searched& searched) {
-  std::string line = "./touchstone verify " + searched.op;
-  if (!searched.kernel.empty()) line += " --kernel " + searched.kernel;
+// `touchstone verify OP --kernel K --contract C`, with what that command calls a time limit.
+std::string Line(const char* command, const char* time_flag, const Searched& searched) {
+  std::string line = fmt::format("./touchstone {} {}", command, searched.op);
+  if (!searched.kernel.empty()) line += " --kernel " + lab::ShellWord(searched.kernel);
   if (searched.exact) line += " --contract exact";
+  if (searched.timeout > 0.0) line += fmt::format(" {} {}", time_flag, searched.timeout);
   return line;
+}
+
+std::string VerifyLine(const Searched& searched) {
+  return Line("verify", "--time-limit", searched);
 }
 
 std::string TensorLine(const std::string& name, const Tensor& tensor) {
@@ -40,10 +45,8 @@ std::string TensorLine(const std::string& name, const Tensor& tensor) {
 }  // namespace
 
 std::string FuzzLine(const Searched& searched, uint64_t index) {
-  std::string line = "./touchstone fuzz " + searched.op;
-  if (!searched.kernel.empty()) line += " --kernel " + searched.kernel;
-  if (searched.exact) line += " --contract exact";
-  return line + fmt::format(" --seed {} --from {} --cases 1", searched.seed, index);
+  return Line("fuzz", "--timeout", searched) +
+         fmt::format(" --seed {} --from {} --cases 1", searched.seed, index);
 }
 
 std::string FailureText(const Searched& searched, const Failure& failure, const std::string& inputs,
@@ -70,14 +73,16 @@ std::string FailureText(const Searched& searched, const Failure& failure, const 
     text += TensorLine(argument.name, smallest.trial.tensors.at(argument.name));
   }
   text += "repeat\n";
-  if (!inputs.empty()) text += fmt::format("  {} --inputs {}\n", VerifyLine(searched), inputs);
+  if (!inputs.empty()) {
+    text += fmt::format("  {} --inputs {}\n", VerifyLine(searched), lab::ShellWord(inputs));
+  }
   if (smallest.named) {
     text += fmt::format("  {} --case {}\n", VerifyLine(searched), smallest.named->Name());
   }
   text += fmt::format("  {}\n", FuzzLine(searched, failure.index));
   if (!program.empty()) {
-    text += fmt::format("  c++ -std=c++17 -I lab/include {} -ldl -o shown && ./shown {}\n", program,
-                        LibraryOf(searched.kernel).file);
+    text += fmt::format("  c++ -std=c++17 -I lab/include {} -ldl -o shown && ./shown {}\n",
+                        lab::ShellWord(program), lab::ShellWord(LibraryOf(searched.kernel).file));
   }
   return text;
 }

@@ -21,6 +21,7 @@ struct Searched {
   std::string op;
   std::string kernel;  // as given to --kernel; empty: the built-in implementations
   bool exact = false;
+  double timeout = 0.0;  // seconds of a call, as given; 0: not given
   uint64_t seed = 1;
 };
 

@@ -106,8 +106,9 @@ void AddFuzzCommand(CLI::App* app, lab::RunCommand* run) {
   fuzz->add_option("--kernel", options.searched.kernel,
                    "a library, ./mine.so or ./mine.so:symbol (default: the reference by its bound, "
                    "and the implementations built in by its bits)");
-  fuzz->add_option("--timeout", flags->limits.seconds, "seconds for one run of the kernel")
-      ->check(lab::SecondsOfACall());
+  CLI::Option* timeout =
+      fuzz->add_option("--timeout", flags->limits.seconds, "seconds for one run of the kernel")
+          ->check(lab::SecondsOfACall());
   fuzz->add_option("--contract", flags->contract, "bits (exact) or bound (bounded, the default)")
       ->check(CLI::IsMember({"exact", "bounded"}));
   fuzz->add_option("--time", flags->time, "how long: 60s (default), 5m, 1h");
@@ -125,8 +126,9 @@ void AddFuzzCommand(CLI::App* app, lab::RunCommand* run) {
       ->excludes(from);
   fuzz->add_flag("--keep-going", options.keep_going,
                  "search on after a failure; one of each kind is kept");
-  fuzz->callback([run, flags, seed] {
+  fuzz->callback([run, flags, seed, timeout] {
     flags->options.seed_given = seed->count() > 0;
+    if (timeout->count() > 0) flags->options.searched.timeout = flags->limits.seconds;
     *run = [flags] { return Fuzz(*flags); };
   });
 }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cctype>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -49,27 +48,6 @@ int64_t BytesFrom(const std::string& text) {
         fmt::format("--memory-limit: expected a number and M or G, say 4G, not '{}'", text));
   }
   return number << shift;
-}
-
-// A word of a command line as a shell reads it.
-std::string ShellWord(const std::string& word) {
-  const auto is_plain = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-           std::string_view("_-./:=,+@%").find(c) != std::string_view::npos;
-  };
-  if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) return word;
-  const auto is_shown = [](char c) { return ' ' <= c && c <= '~'; };
-  if (!std::all_of(word.begin(), word.end(), is_shown)) {
-    std::string bytes = "$'";
-    for (const char c : word) {
-      const bool as_is = is_shown(c) && c != '\'' && c != '\\';
-      bytes += as_is ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    }
-    return bytes + "'";
-  }
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
 }
 
 // What repeats the run, up to the case.
