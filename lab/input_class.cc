@@ -37,6 +37,8 @@ float ClassValue(const std::string& name, uint32_t w, int64_t last_index, Dtype 
   if (name == "specials") return w % 64 == 0 ? Special((w >> 6) % 8, dtype) : normal;
   if (name == "zeros") return w % 2 == 0 ? 0.0f : -0.0f;
   if (name == "nans") return w % 16 == 0 ? NAN : normal;
+  if (name == "half zeros") return w % 2 == 0 ? 0.0f : normal;
+  if (name == "not finite") return w % 16 == 0 ? Special((w >> 4) % 3, dtype) : normal;
   throw UsageError("no input class " + name);
 }
 
@@ -46,8 +48,8 @@ bool IsGeneral(const std::string& input_class) {
 }
 
 // The general class of an argument that the op does not fill itself. tiny, tiny_weight and nans
-// have one unusual input among normal ones; an op's own class may leave some tensors as they are in
-// class normal.
+// have one unusual input among normal ones, zeros_first and zeros_second two that meet; an op's own
+// class may leave some tensors as they are in class normal.
 std::string ClassOf(const Case& c, const Argument& argument) {
   if (IsGeneral(c.input_class)) return c.input_class;
   int place = 0;  // among the real inputs
@@ -57,7 +59,10 @@ std::string ClassOf(const Case& c, const Argument& argument) {
   }
   if (c.input_class == "tiny" && place == 0) return "subnormals";
   if (c.input_class == "tiny_weight" && place == 1) return "subnormals";
-  return c.input_class == "nans" && place == 0 ? "nans" : "normal";
+  if (c.input_class == "nans" && place == 0) return "nans";
+  const bool meet = c.input_class == "zeros_first" || c.input_class == "zeros_second";
+  if (!meet || place > 1) return "normal";
+  return (place == 0) == (c.input_class == "zeros_first") ? "half zeros" : "not finite";
 }
 
 }  // namespace

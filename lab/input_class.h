@@ -17,6 +17,9 @@
 //   tiny         the first real input is of class subnormals
 //   tiny_weight  the second one is
 //   nans         the first one is NaN where w mod 16 = 0
+//   zeros_first  the first one is +0 where w mod 2 = 0; the second one is +inf, -inf or NaN by
+//                floor(w / 16) mod 3 where w mod 16 = 0
+//   zeros_second the same, exchanged
 //
 // Class `real` is no formula: recorded_inputs.h.
 #pragma once

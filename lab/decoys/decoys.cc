@@ -65,16 +65,18 @@ double Work(const Case& c) {
 
 class Panel {
  public:
-  Panel(const OpSpec& op, const std::vector<Case>& suite, bool exact,
-        const exact::Allowance& allowance)
-      : exact_(exact) {
+  Panel(const OpSpec& op, const TriedSuite& suite) : exact_(suite.exact) {
     std::set<std::string> names;
-    for (const Case& c : suite) names.insert(c.Name());
-    for (const Case& c : suite) suite_.push_back(std::make_unique<Trial>(c, allowance));
-    for (const Case& c : CasesOf(op)) {
-      if (!names.contains(c.Name())) others_.push_back(std::make_unique<Trial>(c, allowance));
+    for (const Case& c : suite.cases) {
+      names.insert(c.Name());
+      suite_.push_back(std::make_unique<Trial>(c, suite.allowance));
     }
-    for (auto* trials : {&suite_, &others_}) {
+    for (const Case& c : CasesOf(op)) {
+      if (names.contains(c.Name())) continue;
+      auto& trials = suite.not_run.contains(c.Name()) ? not_run_ : others_;
+      trials.push_back(std::make_unique<Trial>(c, suite.allowance));
+    }
+    for (auto* trials : {&suite_, &others_, &not_run_}) {
       std::stable_sort(trials->begin(), trials->end(),
                        [](const auto& a, const auto& b) { return Work(a->of()) < Work(b->of()); });
     }
@@ -90,12 +92,17 @@ class Panel {
         return {decoy.name, decoy.meaning, DecoyFate::kRejected, trial->of().Name()};
       }
     }
-    for (const auto& trial : others_) {
-      const std::optional<Tensors> wrong = trial->Outputs(decoy);
-      if (!wrong) continue;
-      result.fate = DecoyFate::kWithin;
-      if (!trial->IsAccepted(*wrong)) {
-        return {decoy.name, decoy.meaning, DecoyFate::kPassed, trial->of().Name()};
+    const bool was_made = result.fate == DecoyFate::kWithin;
+    for (const auto* trials : {&others_, &not_run_}) {
+      for (const auto& trial : *trials) {
+        const std::optional<Tensors> wrong = trial->Outputs(decoy);
+        if (!wrong) continue;
+        result.fate = DecoyFate::kWithin;
+        if (trial->IsAccepted(*wrong)) continue;
+        const bool is_vacuous = trials == &not_run_ && !was_made;
+        result.fate = is_vacuous ? DecoyFate::kNotRun : DecoyFate::kPassed;
+        result.by = trial->of().Name();
+        return result;
       }
     }
     return result;
@@ -103,7 +110,7 @@ class Panel {
 
  private:
   bool exact_;
-  std::vector<std::unique_ptr<Trial>> suite_, others_;
+  std::vector<std::unique_ptr<Trial>> suite_, others_, not_run_;
 };
 
 }  // namespace
@@ -127,10 +134,9 @@ std::vector<Decoy> DecoysOf(const OpSpec& op) {
   return decoys;
 }
 
-std::vector<DecoyResult> TryDecoys(const OpSpec& op, const std::vector<Case>& cases, bool exact,
-                                   int threads, const exact::Allowance& allowance) {
+std::vector<DecoyResult> TryDecoys(const OpSpec& op, const TriedSuite& suite, int threads) {
   const std::vector<Decoy> decoys = DecoysOf(op);
-  Panel panel(op, cases, exact, allowance);
+  Panel panel(op, suite);
   std::vector<DecoyResult> results(decoys.size());
   std::atomic<size_t> next{0};
   const int64_t workers =

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,19 +34,28 @@ enum class DecoyFate {
   kPassed,    // wrong beyond the bound in some case of the op's whole list, and none of the cases
               // that ran rejects it: the suite is underpowered
   kWithin,    // other bits in some case, within the bound wherever tried: only exact sees it
+  kNotRun,    // no fault in any case that ran (a tail where there is none), and wrong beyond the
+              // bound in one that the kernel refused: nothing was claimed of such
   kSameBits,  // the right bits in every case where it could be made: no fault here
 };
 
 struct DecoyResult {
   std::string name, meaning;
   DecoyFate fate = DecoyFate::kSameBits;
-  std::string by;  // kRejected: the first case that rejects it; kPassed: a case that would
+  // kRejected: the first case that rejects it; kPassed and kNotRun: a case that would
+  std::string by;
 };
 
-// Tries every decoy on `cases`, the suite that judged a kernel, and where none rejects it on the
-// op's whole default list. `exact`: the suite compares bits. `allowance` widens the bound here as
-// it did for the kernel. Runs on `threads` threads.
-std::vector<DecoyResult> TryDecoys(const OpSpec& op, const std::vector<Case>& cases, bool exact,
-                                   int threads, const exact::Allowance& allowance = {});
+// What judged a kernel.
+struct TriedSuite {
+  std::vector<Case> cases = {};
+  std::set<std::string> not_run = {};  // names of cases that the kernel refused
+  bool exact = false;                  // it compared bits
+  exact::Allowance allowance = {};     // it widened the bound
+};
+
+// Tries every decoy on the suite, and where none of its cases rejects it on the op's whole default
+// list. Runs on `threads` threads.
+std::vector<DecoyResult> TryDecoys(const OpSpec& op, const TriedSuite& suite, int threads);
 
 }  // namespace touchstone::lab

@@ -212,7 +212,7 @@ void AddDecoys(const KernelReport& report, Lines* lines) {
                                                                 : report.decoys_untried));
     return;
   }
-  std::vector<std::string> within, passed;
+  std::vector<std::string> within, passed, not_run;
   int64_t rejected = 0, faults = 0;
   for (const DecoyResult& decoy : report.decoys) {
     if (decoy.fate == DecoyFate::kSameBits) continue;
@@ -220,15 +220,21 @@ void AddDecoys(const KernelReport& report, Lines* lines) {
       within.push_back(decoy.name);
       continue;
     }
+    if (decoy.fate == DecoyFate::kNotRun) {
+      not_run.push_back(decoy.name);
+      continue;
+    }
     ++faults;
     rejected += decoy.fate == DecoyFate::kRejected ? 1 : 0;
     if (decoy.fate == DecoyFate::kPassed) passed.push_back(decoy.name);
   }
-  lines->Field(2, "decoys",
-               fmt::format("{} of {} planted faults rejected{}", rejected, faults,
-                           report.widened.empty() ? "" : ", by the bound that is not widened"));
+  lines->Field(2, "decoys", fmt::format("{} of {} planted faults rejected", rejected, faults));
   if (!passed.empty()) {
     lines->Field(2, "", fmt::format("passed: {}", fmt::join(passed, "; ")));
+  }
+  if (!not_run.empty()) {
+    lines->Field(
+        2, "", fmt::format("only cases that did not run would show: {}", fmt::join(not_run, "; ")));
   }
   if (!within.empty()) {
     lines->Field(2, "", fmt::format("only the exact contract sees: {}", fmt::join(within, "; ")));

@@ -31,6 +31,7 @@ std::string Word(DecoyFate fate) {
   return fate == DecoyFate::kRejected ? "rejected"
          : fate == DecoyFate::kPassed ? "passed"
          : fate == DecoyFate::kWithin ? "within bound"
+         : fate == DecoyFate::kNotRun ? "not run"
                                       : "same bits";
 }
 

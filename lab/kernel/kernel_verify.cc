@@ -440,21 +440,27 @@ class Judgement {
       report_.decoys_untried = "they show what a passed suite is worth";
     } else if (cases_.size() == 1 || report_.given > 0) {
       report_.decoys_untried = "they try a suite, not single cases";
+    } else if (options_.smallest) {
+      report_.decoys_untried = "they try a whole suite, not its smallest cases";
     }
     if (!report_.decoys_untried.empty()) return;
     Progress("decoys");
     // Of a recipe that the kernel does not have, nothing is claimed.
     OpSpec judged = op_;
     judged.recipes.clear();
-    std::vector<Case> ran;
+    TriedSuite suite{.exact = options_.contract != Contract::kBounded,
+                     .allowance = options_.allowance};
     for (size_t i = 0; i < cases_.size(); ++i) {
-      if (report_.cases[i].verdict == Verdict::kNotRun || cases_[i].given) continue;
-      ran.push_back(cases_[i].c);
-      if (!Holds(judged.recipes, ran.back().recipe)) judged.recipes.push_back(ran.back().recipe);
+      const Case& c = cases_[i].c;
+      if (report_.cases[i].verdict == Verdict::kNotRun) {
+        suite.not_run.insert(c.Name());
+      } else if (!cases_[i].given) {
+        suite.cases.push_back(c);
+        if (!Holds(judged.recipes, c.recipe)) judged.recipes.push_back(c.recipe);
+      }
     }
     try {
-      report_.decoys = TryDecoys(judged, ran, options_.contract != Contract::kBounded,
-                                 options_.threads, options_.allowance);
+      report_.decoys = TryDecoys(judged, suite, options_.threads);
     } catch (const std::exception& error) {  // what was found of the kernel must not be lost
       report_.decoys_untried = fmt::format("the lab cannot make them: {}", error.what());
     }

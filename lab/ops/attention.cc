@@ -1,6 +1,7 @@
 #include "reference/ops/attention/attention.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "lab/input_class.h"
 #include "lab/spec.h"
@@ -53,6 +54,10 @@ TOUCHSTONE_OP_SPEC(attention) = {
               {"ties", {{'T', 4}, {'S', 513}, {'H', 2}, {'G', 1}, {'D', 4}}},
               {"normal", {{'T', 4}, {'S', 40}, {'H', 40}, {'G', 8}, {'D', 128}}},
               {"far", {{'S', 6}, {'H', 40}, {'G', 8}, {'D', 128}}, {{"chunk", 8192}}},
+              {"normal", {{'T', 35}, {'S', 40}, {'H', 5}, {'G', 1}, {'D', 128}}},
+              {"specials", {{'T', 35}, {'S', 40}, {'H', 5}, {'G', 1}, {'D', 128}}},
+              {"outweighed", {{'T', 9}, {'S', 11}, {'H', 5}, {'G', 1}, {'D', 128}}},
+              {"edges", {{'T', 6}, {'S', 1100}, {'H', 2}, {'G', 1}, {'D', 128}}},
               {"real", {{'T', 4}, {'S', 144}, {'H', 5}, {'G', 1}, {'D', 32}}, {{"chunk", 128}}}}),
          Hashed(
              {{"normal", {{'T', 4}, {'S', 8200}, {'H', 40}, {'G', 8}, {'D', 128}}},
@@ -135,6 +140,22 @@ TOUCHSTONE_OP_SPEC(attention) = {
             for (int64_t i = 0; i < out->count(); ++i) {
               const float key = static_cast<float>(i / (G * D)) / 64.0f;
               out->SetReal(i, is_q ? 1.0f : key);
+            }
+          } else if (own == "outweighed" && (is_q || is_key)) {
+            // q is 16; keys[j,g,d] = j: every key outweighs all before it beyond the range of exp
+            for (int64_t i = 0; i < out->count(); ++i) {
+              out->SetReal(i, is_q ? 16.0f : static_cast<float>(i / (G * D)));
+            }
+          } else if (own == "outweighed" && is_value) {
+            // no number where w mod 16 = 0
+            FillByClass("nans", c.seed, tensor, argument.exponent, out);
+          } else if (own == "edges" && is_value) {
+            // The values about an edge are large, so that one key more or less of thousands shows.
+            FillByClass("normal", c.seed, tensor, argument.exponent, out);
+            const int64_t K = chunk > 0 ? chunk : 512;
+            for (int64_t i = 0; i < out->count(); ++i) {
+              if ((i / (G * D) + 1) % K > 2) continue;
+              out->SetReal(i, std::ldexp(static_cast<float>(out->Real(i)), 12));
             }
           } else if (own == "uniform" && is_q) {
             for (int64_t i = 0; i < out->count(); ++i) out->SetReal(i, 0.0f);

@@ -28,6 +28,7 @@ TOUCHSTONE_OP_SPEC(combine) = {
                            {"normal", {{'T', 300}, {'R', 300}, {'C', 2}}},
                            {"normal", {{'T', 2}, {'R', 37}, {'C', 3}}},
                            {"normal", {{'T', 4}, {'R', 4}, {'C', 5120}}},
+                           {"normal", {{'T', 35}, {'R', 35}, {'C', 64}}},
                            {"real", {{'T', 4}, {'R', 4}, {'C', 160}}}}),
                    Hashed({{"normal", {{'T', 65540}, {'R', 65540}, {'C', 1}}}}, Suite::kFull)}),
     // [doc: example]

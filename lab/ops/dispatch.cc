@@ -33,6 +33,8 @@ TOUCHSTONE_OP_SPEC(dispatch) = {
                            {"normal", {{'T', 4}, {'C', 5120}, {'E', 16}}},
                            {"normal", {{'T', 4}, {'C', 5120}, {'E', 128}}},
                            {"scored", {{'T', 3}, {'C', 3}, {'A', 37}, {'E', 37}}},
+                           {"normal", {{'T', 35}, {'C', 64}, {'E', 16}}},
+                           {"zeros_second", {{'T', 12}, {'C', 64}, {'E', 16}}},
                            {"real", {{'T', 4}, {'C', 160}, {'E', 16}}}})}),
     // [doc: example]
     .examples = {{

@@ -22,6 +22,7 @@ TOUCHSTONE_OP_SPEC(embedding) = {
                            {"normal", {{'T', 35}, {'V', 70}, {'C', 37}}},
                            {"normal", {{'T', 4}, {'V', 3}, {'C', 5120}}},
                            {"normal", {{'T', 4}, {'V', 202048}, {'C', 8}}},
+                           {"normal", {{'T', 35}, {'V', 70}, {'C', 64}}},
                            {"real", {{'T', 4}, {'V', 264}, {'C', 160}}}}),
                    Hashed({{"normal", {{'T', 4}, {'V', 202048}, {'C', 512}}}}, Suite::kFull)}),
     // [doc: example]

@@ -28,6 +28,8 @@ TOUCHSTONE_OP_SPEC(feed_forward) = {
                            {"normal", {{'T', 2}, {'C', 5120}, {'F', 16}}},
                            {"normal", {{'T', 2}, {'C', 8}, {'F', 8192}}},
                            {"normal", {{'T', 1}, {'C', 4}, {'F', 16384}}},
+                           {"normal", {{'T', 35}, {'C', 64}, {'F', 64}}},
+                           {"nans", {{'T', 9}, {'C', 64}, {'F', 64}}},
                            {"real", {{'T', 4}, {'C', 160}, {'F', 96}}}}),
                    Hashed({{"normal", {{'T', 4}, {'C', 5120}, {'F', 2048}}}}, Suite::kFull)}),
     // [doc: example]

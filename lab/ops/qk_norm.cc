@@ -28,6 +28,8 @@ TOUCHSTONE_OP_SPEC(qk_norm) = {
                            {"normal", {{'T', 35}, {'H', 1}, {'D', 4}}},
                            {"normal", {{'T', 2}, {'H', 37}, {'D', 3}}},
                            {"normal", {{'T', 4}, {'H', 40}, {'D', 128}}},
+                           {"normal", {{'T', 35}, {'H', 5}, {'D', 128}}},
+                           {"specials", {{'T', 12}, {'H', 5}, {'D', 128}}},
                            {"real", {{'T', 4}, {'H', 5}, {'D', 32}}}})}),
     // [doc: example]
     .examples = {{

@@ -17,6 +17,7 @@ TOUCHSTONE_OP_SPEC(residual_add) = {
                    Hashed({{"normal", {{'T', 1}, {'C', 5120}}},
                            {"normal", {{'T', 35}, {'C', 37}}},
                            {"normal", {{'T', 4}, {'C', 5120}}},
+                           {"normal", {{'T', 35}, {'C', 64}}},
                            {"real", {{'T', 4}, {'C', 160}}}})}),
     // [doc: example]
     .examples = {{

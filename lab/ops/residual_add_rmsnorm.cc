@@ -26,6 +26,9 @@ TOUCHSTONE_OP_SPEC(residual_add_rmsnorm) = {
                            {"specials", {{'T', 40}, {'C', 9}}},
                            {"normal", {{'T', 35}, {'C', 37}}},
                            {"normal", {{'T', 4}, {'C', 5120}}},
+                           {"normal", {{'T', 35}, {'C', 64}}},
+                           {"specials", {{'T', 40}, {'C', 64}}},
+                           {"last", {{'T', 4}, {'C', 5120}}},
                            {"real", {{'T', 4}, {'C', 160}}}})}),
     // [doc: example]
     .examples = {{
@@ -42,6 +45,14 @@ TOUCHSTONE_OP_SPEC(residual_add_rmsnorm) = {
         "the pair that every layer runs twice and that kernels fuse. The sum is an output too: a "
         "fused kernel must store it rounded, though it may go on with the unrounded one. Sums of "
         "class normal in bf16 are ties often, where the two differ most",
+    .fill =
+        [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
+          if (c.input_class != "last" || argument.name != "h") return false;
+          FillByClass("normal", c.seed, tensor, argument.exponent, out);
+          const int64_t C = c.size('C');
+          for (int64_t i = C - 1; i < out->count(); i += C) out->SetReal(i, 16.0f);
+          return true;
+        },
     .rows = 'T',
     .recorded = {{"h", "layer.01/output"},
                  {"delta", "layer.02/attention/output"},

@@ -24,6 +24,9 @@ TOUCHSTONE_OP_SPEC(rmsnorm) = {
                            {"tiny", {{'T', 3}, {'C', 80}}},
                            {"normal", {{'T', 35}, {'C', 37}}},
                            {"normal", {{'T', 4}, {'C', 5120}}},
+                           {"normal", {{'T', 35}, {'C', 64}}},
+                           {"specials", {{'T', 40}, {'C', 64}}},
+                           {"last", {{'T', 4}, {'C', 5120}}},
                            {"real", {{'T', 4}, {'C', 160}}}})}),
     // [doc: example]
     .examples = {{
@@ -40,11 +43,20 @@ TOUCHSTONE_OP_SPEC(rmsnorm) = {
     .reason =
         "255, 256 and 515 channels lie about the 256 lanes of the sum, 5120 is the published "
         "width; class small has rows whose mean square is near eps, so that a wrong or misplaced "
-        "eps is seen",
+        "eps is seen, class last one large element at the end of each row, where one of 5120 "
+        "weighs "
+        "too little to be missed",
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
-          if (c.input_class != "small" || argument.name != "x") return false;
-          FillByClass("normal", c.seed, tensor, 15, out);
+          if (argument.name != "x") return false;
+          if (c.input_class == "small") {
+            FillByClass("normal", c.seed, tensor, 15, out);
+            return true;
+          }
+          if (c.input_class != "last") return false;
+          FillByClass("normal", c.seed, tensor, argument.exponent, out);
+          const int64_t C = c.size('C');
+          for (int64_t i = C - 1; i < out->count(); i += C) out->SetReal(i, 16.0f);
           return true;
         },
     .run =

@@ -25,6 +25,7 @@ TOUCHSTONE_OP_SPEC(rope) = {
                            {"normal", {{'T', 35}, {'H', 1}, {'D', 4}}},
                            {"normal", {{'T', 2}, {'H', 5}, {'D', 70}}},
                            {"normal", {{'T', 4}, {'H', 40}, {'D', 128}}},
+                           {"normal", {{'T', 35}, {'H', 5}, {'D', 128}}},
                            {"real", {{'T', 4}, {'H', 5}, {'D', 32}}}})}),
     // [doc: example]
     .examples = {{

@@ -26,6 +26,7 @@ TOUCHSTONE_OP_SPEC(rope_qk_norm) = {
                            {"normal", {{'T', 2}, {'H', 37}, {'D', 6}}},
                            {"normal", {{'T', 2}, {'H', 5}, {'D', 70}}},
                            {"normal", {{'T', 4}, {'H', 40}, {'D', 128}}},
+                           {"normal", {{'T', 35}, {'H', 5}, {'D', 128}}},
                            {"real", {{'T', 4}, {'H', 5}, {'D', 32}}}})}),
     // [doc: example]
     .examples = {{

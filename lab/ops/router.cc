@@ -30,6 +30,7 @@ TOUCHSTONE_OP_SPEC(router) = {
                            {"last_wins", {{'T', 3}, {'E', 300}}},
                            {"normal", {{'T', 3}, {'E', 37}, {'A', 37}}},
                            {"ties", {{'T', 4}, {'E', 128}, {'A', 2}}},
+                           {"normal", {{'T', 35}, {'E', 16}}},
                            {"real", {{'T', 4}, {'E', 16}}}})}),
     // [doc: example]
     .examples = {{

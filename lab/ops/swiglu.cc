@@ -23,6 +23,9 @@ TOUCHSTONE_OP_SPEC(swiglu) = {
                            {"normal", {{'T', 35}, {'F', 37}}},
                            {"normal", {{'T', 4}, {'F', 8192}}},
                            {"normal", {{'T', 1}, {'F', 16384}}},
+                           {"normal", {{'T', 35}, {'F', 64}}},
+                           {"zeros_first", {{'T', 4}, {'F', 64}}},
+                           {"zeros_second", {{'T', 4}, {'F', 64}}},
                            {"real", {{'T', 4}, {'F', 96}}}})}),
     // [doc: example]
     .examples = {{

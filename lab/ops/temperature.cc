@@ -30,6 +30,7 @@ TOUCHSTONE_OP_SPEC(temperature) = {
                    Hashed({{"normal", {{'T', 1}, {'H', 40}, {'D', 128}}},
                            {"normal", {{'T', 35}, {'H', 5}, {'D', 37}}},
                            {"normal", {{'T', 4}, {'H', 40}, {'D', 128}}},
+                           {"normal", {{'T', 35}, {'H', 5}, {'D', 128}}},
                            {"real", {{'T', 4}, {'H', 5}, {'D', 32}}, {{"floor_scale", 128}}}})}),
     // [doc: example]
     .examples = {{

@@ -21,7 +21,7 @@ std::map<std::string, DecoyResult> Tried(const char* op, const std::vector<const
   std::vector<Case> cases;
   for (const char* name : names) cases.push_back(CaseFromName(*FindOp(op), name));
   std::map<std::string, DecoyResult> by_name;
-  for (const DecoyResult& result : TryDecoys(*FindOp(op), cases, exact, 2)) {
+  for (const DecoyResult& result : TryDecoys(*FindOp(op), {.cases = cases, .exact = exact}, 2)) {
     EXPECT_TRUE(by_name.emplace(result.name, result).second) << "two decoys " << result.name;
   }
   return by_name;
@@ -63,8 +63,8 @@ TEST(Decoys, SignsOfZeroAreSeenByEqualityAlone) {
 TEST(Decoys, AnAllowanceWidensTheirBoundToo) {
   const OpSpec& op = *FindOp("residual_add");
   const auto fate = [&op](const char* decoy, const char* allowed) {
-    for (const DecoyResult& result :
-         TryDecoys(op, CasesOf(op), false, 2, exact::AllowanceFromText(allowed))) {
+    const TriedSuite suite{.cases = CasesOf(op), .allowance = exact::AllowanceFromText(allowed)};
+    for (const DecoyResult& result : TryDecoys(op, suite, 2)) {
       if (result.name == decoy) return result.fate;
     }
     ADD_FAILURE() << "no decoy " << decoy;

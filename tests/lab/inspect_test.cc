@@ -12,7 +12,7 @@ namespace touchstone::lab {
 namespace {
 
 using checkpoint::ExpectBad;
-using nlohmann::json;
+using Json = nlohmann::json;
 
 constexpr char kSmall[] = R"({
   "model_type": "llama4_text", "vocab_size": 11, "hidden_size": 6, "num_attention_heads": 4,
@@ -139,7 +139,7 @@ TEST(Inspect, Json) {
   const TemporaryFolder folder;
   folder.Write("config.json", kSmall);
   checkpoint::WriteModel(folder, checkpoint::HuggingFaceModel(Dtype::kF32));
-  const json report = json::parse(ModelJson(Inspect(folder.path()), true));
+  const Json report = Json::parse(ModelJson(Inspect(folder.path()), true));
   EXPECT_EQ(report.at("sizes").at("channels"), 6);
   EXPECT_EQ(report.at("constants").at("rope").at("theta"), 500000.0);
   EXPECT_EQ(report.at("notes").size(), 1u);
@@ -150,7 +150,7 @@ TEST(Inspect, Json) {
   EXPECT_EQ(report.at("weights").at("bytes"),
             4 * report.at("parameters").at("text").get<int64_t>());
   EXPECT_FALSE(report.contains("vision"));
-  const json scout = json::parse(ModelJson(Inspect("scout"), false));
+  const Json scout = Json::parse(ModelJson(Inspect("scout"), false));
   EXPECT_EQ(scout.at("parameters").at("all"), 108'641'793'536);
   int64_t parts = 0, active = 0;
   for (const auto& [name, part] : scout.at("parameters").at("parts").items()) {

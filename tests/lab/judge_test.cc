@@ -35,7 +35,7 @@ Enclosure Around(std::initializer_list<double> values, double radius) {
   return exact::Within(value, Matrix::Constant(1, value.cols(), radius));
 }
 
-Comparison Judge(Dtype dtype, std::initializer_list<float> got, const Enclosure& accepted) {
+Comparison Judged(Dtype dtype, std::initializer_list<float> got, const Enclosure& accepted) {
   Tensor y(dtype, {1, static_cast<int64_t>(got.size())});
   int64_t i = 0;
   for (const float x : got) y.SetReal(i++, x);
@@ -46,43 +46,43 @@ Comparison Judge(Dtype dtype, std::initializer_list<float> got, const Enclosure&
 
 TEST(Judge, AcceptsTheEndsOfTheIntervalAndNothingBeyond) {
   const Enclosure accepted = Around({1.0, 1.0, 1.0}, 0x1p-22);
-  EXPECT_TRUE(Judge(Dtype::kF32, {1.0f, 1.0f + 0x1p-22f, 1.0f - 0x1p-22f}, accepted).Passed());
-  const Comparison above = Judge(Dtype::kF32, {1.0f, 0x1.00000ap0f, 1.0f}, accepted);
+  EXPECT_TRUE(Judged(Dtype::kF32, {1.0f, 1.0f + 0x1p-22f, 1.0f - 0x1p-22f}, accepted).Passed());
+  const Comparison above = Judged(Dtype::kF32, {1.0f, 0x1.00000ap0f, 1.0f}, accepted);
   EXPECT_EQ(above.outside, 1);
   EXPECT_EQ(above.compared, 3);
   ASSERT_TRUE(above.first.has_value());
   EXPECT_EQ(above.first->at, "t=0 c=1");
   EXPECT_GT(above.largest_ratio, 1.0);
-  EXPECT_EQ(Judge(Dtype::kF32, {1.0f, 1.0f, 1.0f - 0x1.8p-22f}, accepted).outside, 1);
+  EXPECT_EQ(Judged(Dtype::kF32, {1.0f, 1.0f, 1.0f - 0x1.8p-22f}, accepted).outside, 1);
 }
 
 TEST(Judge, NanIsNeverWithinABound) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_EQ(Judge(Dtype::kF32, {nan, nan, nan}, Around({0.0, 1.0, -1.0}, 1e30)).outside, 3);
+  EXPECT_EQ(Judged(Dtype::kF32, {nan, nan, nan}, Around({0.0, 1.0, -1.0}, 1e30)).outside, 3);
 }
 
 TEST(Judge, NonFiniteValuesMustKeepTheirClass) {
   const double inf = std::numeric_limits<double>::infinity();
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const Enclosure accepted = Around({inf, -inf, static_cast<double>(nan)}, 1.0);
-  EXPECT_TRUE(Judge(Dtype::kF32, {INFINITY, -INFINITY, nan}, accepted).Passed());
-  EXPECT_EQ(Judge(Dtype::kF32, {0x1.fffffep127f, INFINITY, 0.0f}, accepted).outside, 3);
-  EXPECT_EQ(Judge(Dtype::kF32, {nan, nan, INFINITY}, accepted).outside, 3);
+  EXPECT_TRUE(Judged(Dtype::kF32, {INFINITY, -INFINITY, nan}, accepted).Passed());
+  EXPECT_EQ(Judged(Dtype::kF32, {0x1.fffffep127f, INFINITY, 0.0f}, accepted).outside, 3);
+  EXPECT_EQ(Judged(Dtype::kF32, {nan, nan, INFINITY}, accepted).outside, 3);
 }
 
 // 2^127 (2 - 2^-8) is half way from the largest bf16 to what would come next: it rounds to
 // infinity.
 TEST(Judge, InfinityIsRightWhereTheIntervalReachesOverflow) {
   const Enclosure reaches = Around({0x1.fep127, 0x1.fep127, 1.0}, 0x1p119);
-  EXPECT_EQ(Judge(Dtype::kBf16, {INFINITY, 0x1.fep127f, 1.0f}, reaches).outside, 0);
+  EXPECT_EQ(Judged(Dtype::kBf16, {INFINITY, 0x1.fep127f, 1.0f}, reaches).outside, 0);
   const Enclosure stays = Around({0x1.fep127, 0x1.fep127, 1.0}, 0x1p118);
-  EXPECT_EQ(Judge(Dtype::kBf16, {INFINITY, 0x1.fep127f, 1.0f}, stays).outside, 1);
+  EXPECT_EQ(Judged(Dtype::kBf16, {INFINITY, 0x1.fep127f, 1.0f}, stays).outside, 1);
 }
 
 TEST(Judge, DecidedWhereBothEndsRoundToOneValue) {
   // 1 + 2^-8 is the midpoint of 1 and the next bf16.
   const Enclosure accepted = Around({1.0, 1.0 + 0x1p-8, 1.0}, 0x1p-20);
-  const Comparison result = Judge(Dtype::kBf16, {1.0f, 1.0f, 1.0f}, accepted);
+  const Comparison result = Judged(Dtype::kBf16, {1.0f, 1.0f, 1.0f}, accepted);
   EXPECT_TRUE(result.Passed());
   EXPECT_EQ(result.decided, 2);
   // One unit below 1 is the smallest error that the decided elements reject.
@@ -92,23 +92,23 @@ TEST(Judge, DecidedWhereBothEndsRoundToOneValue) {
 TEST(Judge, UndecidableElementsAreCountedApart) {
   Enclosure accepted = Around({1.0, 2.0, 3.0}, 0.0);
   accepted.undecidable(0, 1) = true;
-  const Comparison result = Judge(Dtype::kF32, {1.0f, 77.0f, 3.0f}, accepted);
+  const Comparison result = Judged(Dtype::kF32, {1.0f, 77.0f, 3.0f}, accepted);
   EXPECT_TRUE(result.Passed());
   EXPECT_EQ(result.compared, 2);
   EXPECT_EQ(result.undecidable, 1);
   accepted.undecidable.setConstant(true);
-  EXPECT_FALSE(Judge(Dtype::kF32, {1.0f, 2.0f, 3.0f}, accepted).Passed()) << "nothing compared";
+  EXPECT_FALSE(Judged(Dtype::kF32, {1.0f, 2.0f, 3.0f}, accepted).Passed()) << "nothing compared";
 }
 
 // A fault of the second reference must not pass as an element of which nothing can be said.
 TEST(Judge, AnIntervalWithNanIsAnError) {
   Enclosure accepted = Around({1.0, 2.0, 3.0}, 0.0);
   accepted.upper(0, 2) = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_THROW(Judge(Dtype::kF32, {1.0f, 2.0f, 9.0f}, accepted), std::logic_error);
+  EXPECT_THROW(Judged(Dtype::kF32, {1.0f, 2.0f, 9.0f}, accepted), std::logic_error);
 }
 
 TEST(Judge, ZerosOfBothSignsAreOneValueInABound) {
-  EXPECT_TRUE(Judge(Dtype::kF32, {0.0f, -0.0f, 0.0f}, Around({0.0, 0.0, 0.0}, 0.0)).Passed());
+  EXPECT_TRUE(Judged(Dtype::kF32, {0.0f, -0.0f, 0.0f}, Around({0.0, 0.0, 0.0}, 0.0)).Passed());
 }
 
 TEST(CompareBits, TellsSignsOfZeroApartAndNansTogether) {
