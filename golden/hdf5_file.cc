@@ -19,6 +19,13 @@
 #include "reference/formats/contract_version.h"
 
 namespace touchstone::golden {
+namespace {
+
+// To list in another order the HDF5 library makes a table first, and frees entries of it that it
+// has not filled where a file is damaged. What is listed is sorted here.
+constexpr H5_iter_order_t kAsStored = H5_ITER_NATIVE;
+
+}  // namespace
 
 class Reader::Impl {
  public:
@@ -85,7 +92,7 @@ class Reader::Impl {
       }
     };
     hsize_t next = 0;
-    Check(H5Aiterate2(object.id(), H5_INDEX_NAME, H5_ITER_INC, &next, collect, &names), path,
+    Check(H5Aiterate2(object.id(), H5_INDEX_NAME, kAsStored, &next, collect, &names), path,
           "attributes that cannot be listed");
     std::sort(names.begin(), names.end());
     return names;
@@ -238,8 +245,10 @@ class Reader::Impl {
     };
     const Handle group = Open(path);
     hsize_t next = 0;
-    Check(H5Literate(group.id(), H5_INDEX_NAME, H5_ITER_INC, &next, collect, &links), path,
+    Check(H5Literate(group.id(), H5_INDEX_NAME, kAsStored, &next, collect, &links), path,
           "a group that cannot be listed");
+    std::sort(links.begin(), links.end(),
+              [](const Link& a, const Link& b) { return a.name < b.name; });
     return links;
   }
 

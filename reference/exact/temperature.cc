@@ -1,6 +1,7 @@
 // Attention temperature: y = RN(q (log(n + 1) s + 1)), n = floor((position + 1) / floor_scale).
 //
-//   quotient   4u relative, none where floor_scale is a power of two, as the published one is
+//   quotient   4u relative; none where floor_scale is a power of two, as the published one is, nor
+//              where it is an integer, which a division gives exactly and a floor tells from less
 //   n          every integer that the quotient's interval reaches: a choice by margin
 //   n + 1      u where it may exceed 2^24, else exact
 //   log        4u; times s, plus 1: u each. log(1) = 0 exactly, and so is the temperature 1
@@ -18,7 +19,8 @@ Enclosure StepsPlusOne(const Integers& positions, double floor_scale) {
   for (int64_t t = 0; t < n.rows(); ++t) {
     const double reached = static_cast<double>(positions[static_cast<size_t>(t)] + 1);
     const double quotient = reached / floor_scale;
-    const double error = DivisionError(floor_scale);
+    const bool is_exact = reached <= 0x1p24 && std::fmod(reached, floor_scale) == 0.0;
+    const double error = is_exact ? 0.0 : DivisionError(floor_scale);
     n.value(t, 0) = std::floor(quotient) + 1.0;
     n.lower(t, 0) = std::floor(quotient * (1.0 - error)) + 1.0;
     n.upper(t, 0) = std::floor(quotient * (1.0 + error)) + 1.0;

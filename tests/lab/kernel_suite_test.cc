@@ -1,5 +1,5 @@
-// What a verdict is worth: cases that a kernel refuses are never passed, a suite of which too little
-// ran is underpowered, and what the suite is there to show is shown.
+// What a verdict is worth: cases that a kernel refuses are never passed, a suite of which too
+// little ran is underpowered, and what the suite is there to show is shown.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -46,8 +46,8 @@ TEST(KernelSuite, ASuiteOfWhichTooLittleRanIsUnderpowered) {
       << "a single case is never underpowered";
 }
 
-// A kernel for whole vectors of 16 channels is judged by what it takes, and what a ragged tail would
-// show is listed.
+// A kernel for whole vectors of 16 channels is judged by what it takes, and what a ragged tail
+// would show is listed.
 TEST(KernelSuite, AKernelThatRefusesRaggedSizesIsNotUnderpowered) {
   const auto whole_vectors = [](Call call) {
     call.Right();

@@ -1,5 +1,5 @@
-// A kernel in this process, for tests of the lab: it is given the tensors of a case, and does to them
-// what a test says.
+// A kernel in this process, for tests of the lab: it is given the tensors of a case, and does to
+// them what a test says.
 #pragma once
 
 #include <gtest/gtest.h>
