@@ -13,14 +13,19 @@
 namespace touchstone::exact {
 namespace {
 
+// Whether every division gives (position + 1) / floor_scale without an error.
+bool DividesExactly(double reached, double floor_scale) {
+  return DivisionError(floor_scale) == 0.0 ||
+         (reached <= 0x1p24 && std::fmod(reached, floor_scale) == 0.0);
+}
+
 // One column, a row a token.
 Enclosure StepsPlusOne(const Integers& positions, double floor_scale) {
   Enclosure n = Exactly(Matrix::Zero(static_cast<int64_t>(positions.size()), 1));
   for (int64_t t = 0; t < n.rows(); ++t) {
     const double reached = static_cast<double>(positions[static_cast<size_t>(t)] + 1);
     const double quotient = reached / floor_scale;
-    const bool is_exact = reached <= 0x1p24 && std::fmod(reached, floor_scale) == 0.0;
-    const double error = is_exact ? 0.0 : DivisionError(floor_scale);
+    const double error = DividesExactly(reached, floor_scale) ? 0.0 : DivisionError(floor_scale);
     n.value(t, 0) = std::floor(quotient) + 1.0;
     n.lower(t, 0) = std::floor(quotient * (1.0 - error)) + 1.0;
     n.upper(t, 0) = std::floor(quotient * (1.0 + error)) + 1.0;
@@ -67,7 +72,7 @@ TOUCHSTONE_EVALUATE(temperature) {
   FloatMatrix y(q.rows(), q.cols());
   for (int64_t row = 0; row < q.rows(); ++row) {
     const float reached = static_cast<float>(positions[static_cast<size_t>(row / H)] + 1);
-    const float quotient = DivisionError(static_cast<double>(floor_scale)) == 0.0
+    const float quotient = DividesExactly(reached, floor_scale)
                                ? reached / floor_scale
                                : profile.Divide(reached, floor_scale);
     const float steps = std::floor(quotient);

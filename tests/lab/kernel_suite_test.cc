@@ -87,6 +87,23 @@ TEST(KernelSuite, SkippedZerosFail) {
   EXPECT_SAYS(Text(report), "FAILED f32/zeros_first");
 }
 
+// floor((position + 1) / 3) is exact where 3 divides: one less is no matter of rounding.
+TEST(KernelSuite, AStepOneTokenLateFails) {
+  const OpSpec& op = *FindOp("temperature");
+  KernelOptions options = Quick();
+  for (const Case& c : CasesOf(op)) {
+    if (c.attribute("floor_scale") == 3 && c.recipe == Dtype::kF32) options.only_case = c.Name();
+  }
+  ASSERT_NE(options.only_case, "");
+  const auto late = [](Call call) {
+    int64_t* position = call.tensors.at("positions").values<int64_t>();
+    for (int64_t t = 0; t < call.c.size('T'); ++t) position[t] -= position[t] > 0 ? 1 : 0;
+    call.Right();
+  };
+  EXPECT_EQ(Judge(late, options, op).verdict, Verdict::kFailed);
+  EXPECT_EQ(Judge([](Call call) { call.Right(); }, options, op).verdict, Verdict::kBitExact);
+}
+
 TEST(KernelSuite, NothingToCompareIsAFailure) {
   KernelOptions options = Quick();
   options.only_case = "f32/normal/C80_T0";
