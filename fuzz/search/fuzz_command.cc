@@ -115,8 +115,10 @@ void AddFuzzCommand(CLI::App* app, lab::RunCommand* run) {
   fuzz->add_option("--cases", options.limits.trials, "at most so many trials (default: no limit)")
       ->check(CLI::PositiveNumber);
   CLI::Option* seed =
-      fuzz->add_option("--seed", options.searched.seed, "of all trials (default: 1)");
-  CLI::Option* from = fuzz->add_option("--from", options.from, "the first trial (default: 0)");
+      fuzz->add_option("--seed", options.searched.seed, "of all trials (default: 1)")
+          ->check(lab::UnsignedInteger());
+  CLI::Option* from = fuzz->add_option("--from", options.from, "the first trial (default: 0)")
+                          ->check(lab::UnsignedInteger());
   fuzz->add_option("--jobs", options.limits.jobs,
                    "threads, each with a kernel process (default: 1)")
       ->check(CLI::Range(1, 256));

@@ -166,7 +166,8 @@ void AddGenerateCommand(CLI::App* app, RunCommand* run) {
   generate->add_option("--temperature", options->temperature,
                        "0, the default: greedy; else sampled by rule N11");
   generate->add_option("--top-p", options->top_p, "the nucleus (default: 1, all tokens)");
-  generate->add_option("--seed", options->seed, "of sampling (default: 1)");
+  generate->add_option("--seed", options->seed, "of sampling (default: 1)")
+      ->check(UnsignedInteger());
   AddBackendOption(generate, &options->backend);
   options->threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   generate->add_option("--threads", options->threads, "threads (default: all)")

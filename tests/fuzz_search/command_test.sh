@@ -27,6 +27,7 @@ expect 2 'expected a time' swiglu --time soon
 expect 2 'expected a time' swiglu --time -5s
 expect 2 'there is no' swiglu --resume
 expect 2 'no folder' swiglu --cases 5 --out /dev/null
+expect 2 'expected an integer' swiglu --seed -1
 expect 3 'none.so' swiglu --kernel ./none.so
 expect 0 'no failure found with seed 1, trials 0 to 49' swiglu --cases 50
 expect 0 'trials 50 to 69' swiglu --cases 20 --resume

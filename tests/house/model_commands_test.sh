@@ -40,6 +40,8 @@ expect 0 '256 71 101 52' generate --model "$bytes" --prompt-ids 256,71,101 --ids
 cmp out with_begin  # a begin token that is there is not doubled
 expect 0 '71 101' generate --model "$bytes" --prompt-ids 71,101 --no-bos --ids --max-new 0
 grep -qx '71 101' out
+expect 2 "not '-1'" generate --model "$bytes" --prompt 'And' --temperature 0.8 --seed -1
+expect 2 '2^64 - 1' generate --model "$bytes" --prompt 'And' --temperature 0.8 --seed 99999999999999999999
 expect 0 '' generate --model "$bytes" --prompt 'And' --max-new 16 --temperature 0.8 --seed 5 --recipe bf16
 cp out sampled
 expect 0 '' generate --model "$bytes" --prompt 'And' --max-new 16 --temperature 0.8 --seed 5 --recipe bf16
