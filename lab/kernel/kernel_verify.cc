@@ -22,7 +22,6 @@
 namespace touchstone::lab {
 namespace {
 
-constexpr int kCrashesInARow = 3;  // then the rest is left out
 constexpr int kThreadsOfSecondRun = 3;
 constexpr size_t kOtherRuns = 3;  // of a case, that are judged too
 constexpr size_t kDiagnosed = 3;  // failed cases that are looked at in detail
@@ -143,20 +142,23 @@ class Judgement {
   void RunCases() {
     samples_.resize(cases_.size());
     WorkQueue<RanCase> judges(options_.threads, [this](RanCase ran) { Judge(std::move(ran)); });
-    int crashes = 0;
+    int crashes = 0, time_outs = 0;
     for (size_t i = 0; i < cases_.size(); ++i) {
       CaseReport& report = report_.cases[i];
-      if (Stopped() || crashes >= kCrashesInARow) {
+      const char* left_out = Stopped()        ? "interrupted"
+                             : time_outs == 2 ? "left out after 2 time-outs"  // each takes long
+                             : crashes == 3   ? "left out after 3 crashes in a row"
+                                              : nullptr;
+      if (left_out != nullptr) {
         report.verdict = Verdict::kNotRun;
-        report.reason = Stopped() ? "interrupted"
-                                  : fmt::format("left out after {} crashes or time-outs in a row",
-                                                kCrashesInARow);
+        report.reason = left_out;
         continue;
       }
       Progress(report.name);
       RanCase ran = RunCase(i, &report);
       const bool crashed = crash_.contains(i);
       crashes = crashed ? crashes + 1 : 0;
+      time_outs += crashed && crash_[i] == Verdict::kTimedOut ? 1 : 0;
       if (Stopped() && crashed) {
         // An interrupt from the terminal ends the kernel's process too: that is no crash.
         crash_.erase(i);

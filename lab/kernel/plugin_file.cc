@@ -57,6 +57,7 @@ class RegularFile {
       : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)), error_(fd_ < 0 ? errno : 0) {
     struct stat status = {};
     is_regular_ = fd_ >= 0 && fstat(fd_, &status) == 0 && S_ISREG(status.st_mode);
+    if (is_regular_) bytes_ = static_cast<uint64_t>(status.st_size);
   }
   ~RegularFile() {
     if (fd_ >= 0) close(fd_);
@@ -66,6 +67,7 @@ class RegularFile {
 
   int error() const { return error_; }
   bool is_regular() const { return is_regular_; }
+  uint64_t bytes() const { return bytes_; }
 
   bool Read(uint64_t offset, size_t bytes, void* to) const {
     return offset <= INT64_MAX && bytes > 0 &&
@@ -76,6 +78,7 @@ class RegularFile {
   int fd_;
   int error_;
   bool is_regular_ = false;
+  uint64_t bytes_ = 0;
 };
 
 [[noreturn]] void Refuse(const std::string& path, const std::string& why) {
@@ -103,6 +106,23 @@ void RequireElf(const RegularFile& file, const std::string& path) {
   if (fields[0] != ET_DYN) Refuse(path, "an ELF file, but no shared library (-shared -fPIC)");
 }
 
+// What the loader maps must be there: it would end by a signal at the first page that is not.
+void RequireWhole(const RegularFile& file, const std::string& path) {
+  Elf64_Ehdr head = {};
+  if (!file.Read(0, sizeof head, &head)) Refuse(path, "a cut-off ELF header");
+  for (unsigned i = 0; i < head.e_phnum && head.e_phentsize == sizeof(Elf64_Phdr); ++i) {
+    Elf64_Phdr segment = {};
+    const bool is_read = file.Read(head.e_phoff + i * sizeof segment, sizeof segment, &segment);
+    if (is_read && segment.p_type != PT_LOAD) continue;
+    if (is_read && segment.p_offset <= file.bytes() &&
+        segment.p_filesz <= file.bytes() - segment.p_offset) {
+      continue;
+    }
+    Refuse(path, fmt::format("a cut-off library: {} bytes, and segment {} lies beyond them",
+                             file.bytes(), i));
+  }
+}
+
 // The text of the string table from `begin` on, as far as it is the name of a kernel.
 std::string KernelName(const std::vector<char>& strings, size_t begin) {
   if (begin >= strings.size()) return {};
@@ -120,6 +140,7 @@ void RequireSharedLibrary(const std::string& path) {
   if (file.error() != 0) Refuse(path, std::string("cannot be read: ") + strerror(file.error()));
   if (!file.is_regular()) Refuse(path, "not a regular file");
   RequireElf(file, path);
+  RequireWhole(file, path);
 }
 
 std::vector<std::string> ExportedKernels(const std::string& path) {

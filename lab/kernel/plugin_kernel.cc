@@ -291,6 +291,7 @@ class PluginKernel::Session {
     left(kFlushes, "leaves flush-to-zero switched on");
     left(kRoundsOtherwise, "leaves another rounding mode switched on");
     left(kTraps, "leaves floating-point traps switched on");
+    left_process_ = reply_.left_process != 0;
     const std::string text(reply_.text, strnlen(reply_.text, sizeof reply_.text));
     if (reply_.outcome == Outcome::kDeviceFailed) {
       result->state = RunState::kCrashed;
@@ -323,6 +324,12 @@ class PluginKernel::Session {
   // The checks after a run, however it ended.
   RunResult Closed(RunResult result, bool strays, const Tensors& inputs) {
     if (strays) result.breaches.push_back(kWritesToChannel);
+    if (std::exchange(left_process_, false)) {
+      // It may write to the arena at any time: this worker goes, and all that it started.
+      result.breaches.push_back("leaves a process behind");
+      if (worker_) worker_->End();
+      worker_.reset();
+    }
     if (std::exchange(is_filled_, false)) {
       for (std::string& breach : arena_.Breaches()) result.breaches.push_back(std::move(breach));
       for (const Placed& placed : placed_) NoteChange(placed, inputs, &result.breaches);
@@ -376,7 +383,8 @@ class PluginKernel::Session {
   Reply reply_;
   std::vector<Placed> placed_;  // inputs first, then outputs, each in the op's order
   size_t workspace_block_ = 0;
-  bool is_filled_ = false;  // whether the arena holds the run's tensors
+  bool is_filled_ = false;     // whether the arena holds the run's tensors
+  bool left_process_ = false;  // whether the call began one that was there when it returned
 };
 
 PluginKernel::PluginKernel(const std::string& library_and_symbol, const OpSpec& op,

@@ -132,6 +132,7 @@ void BecomeKeeper() {
 
 void LeaveKeeper(pid_t keeper) {
   setpgid(0, 0);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != keeper) _exit(kChannelGone);
   signal(SIGCHLD, SIG_DFL);

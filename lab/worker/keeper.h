@@ -10,7 +10,7 @@ namespace touchstone::lab {
 void BecomeKeeper();
 
 // In the worker, just after the fork: undoes what it inherits from the keeper, leads a group of its
-// own, and dies with the keeper.
+// own, takes in the orphans of what it starts, and dies with the keeper.
 void LeaveKeeper(pid_t keeper);
 
 // Keeps what the worker prints into `output` (its end), and answers the lab's orders, until the

@@ -107,7 +107,7 @@ struct Reply {
   int32_t returned = 0;
   uint64_t workspace_bytes = 0;  // of kAskWorkspace
   uint32_t float_state = 0;
-  uint32_t reserved = 0;
+  uint32_t left_process = 0;  // whether a process that the kernel began was still there
   char text[256] = {};
 };
 

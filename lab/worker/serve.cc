@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cstdio>
 
@@ -21,6 +22,12 @@
 
 namespace touchstone::lab {
 namespace {
+
+// Ended ones too, while nobody has waited for them.
+bool HasChildren() {
+  siginfo_t ended = {};
+  return waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
+}
 
 class Server {
  public:
@@ -54,6 +61,7 @@ class Server {
       }
       // A child that the kernel forked has nothing to say.
       if (getpid() != self_) _exit(0);
+      reply.left_process = HasChildren() ? 1 : 0;
       reply.float_state = ChangedFloatState();
       ResetFloatState();
       std::fflush(stdout);

@@ -13,6 +13,8 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -214,11 +216,16 @@ TEST(PluginKernel, ThreadsAndChildrenDoNotOutliveTheKernel) {
     PluginKernel kernel(kKernels + ":touchstone_child_returns", RmsNormSpec(), Limits());
     for (int i = 0; i < 20; ++i) {
       const RunResult result = RunOn(&kernel, SmallCase());
-      EXPECT_TRUE(IsRight(SmallCase(), result)) << result.what;
+      EXPECT_EQ(result.state, RunState::kFailed);
+      ExpectSays(result.what, "leaves a process behind");
     }
   }
+  const RunResult waited = Conduct("waits_for_child");
+  EXPECT_TRUE(IsRight(SmallCase(), waited)) << waited.what;
   const RunResult result = Conduct("leaves_grandchild");
   EXPECT_EQ(result.state, RunState::kFailed);
+  ASSERT_FALSE(result.breaches.empty());
+  ExpectSays(result.breaches.front(), "leaves a process behind");
   const size_t number = result.what.find("grandchild ");
   ASSERT_NE(number, std::string::npos) << result.what;
   const pid_t grandchild = std::stoi(result.what.substr(number + 11));
@@ -345,6 +352,12 @@ TEST(PluginKernel, FilesThatAreNoLibraryForThisMachineAreNamed) {
   head.e_type = ET_REL;
   ExpectUnavailable(write(), "an object file");
 #endif
+
+  std::ifstream whole(kKernels, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(whole), {}};
+  ASSERT_GT(bytes.size(), 8192u);
+  ExpectUnavailable(folder.Write("half.so", bytes.substr(0, 8192)),
+                    "a cut-off library: 8192 bytes");
 }
 
 TEST(PluginKernel, AMissingWorkerIsSaid) {

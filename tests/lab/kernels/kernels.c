@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
@@ -190,6 +191,14 @@ static int child_returns(const touchstone_call* call) {
   return RmsNorm(call);
 }
 KERNEL(child_returns);
+
+static int waits_for_child(const touchstone_call* call) {
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  waitpid(child, NULL, 0);
+  return RmsNorm(call);
+}
+KERNEL(waits_for_child);
 
 /* A grandchild in a session of its own, which nobody is left to wait for. Prints its number. */
 static int leaves_grandchild(const touchstone_call* call) {
