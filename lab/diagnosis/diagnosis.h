@@ -32,8 +32,14 @@ struct Diagnosis {
 // One failed case. `right` is what the reference gives.
 Diagnosis Diagnose(const Sample& sample, const Tensors& right);
 
-// The names of the declared profiles under which the reference gives these bits, all of them, in
-// every sample (exact::ProfilePanel). Empty: none. The contract itself is "contract".
-std::vector<std::string> MatchingProfiles(const std::vector<Sample>& samples);
+// The declared profiles under which the reference gives these bits, all of them, in every sample
+// (exact::ProfilePanel). The contract itself is "contract".
+struct MatchingProfile {
+  std::vector<std::string> names;  // empty: none
+  // No profile gives all bits, and these give all but signs of zeros: a sum that starts at +0 in
+  // each block loses the sign of a block of zeros, say.
+  bool but_for_zeros = false;
+};
+MatchingProfile MatchingProfiles(const std::vector<Sample>& samples);
 
 }  // namespace touchstone::lab

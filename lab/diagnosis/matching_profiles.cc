@@ -103,13 +103,12 @@ std::vector<std::string> PlainestNames(const std::vector<Profile>& matches) {
   return names;
 }
 
-bool Explains(const Profile& profile, const Sample& sample) {
-  return SameOutputs(sample.c, ProfileOutputs(sample.c, sample.inputs, profile), sample.got);
+bool Explains(const Profile& profile, const Sample& sample, bool any_zero) {
+  return SameOutputs(sample.c, ProfileOutputs(sample.c, sample.inputs, profile), sample.got,
+                     any_zero);
 }
 
-}  // namespace
-
-std::vector<std::string> MatchingProfiles(const std::vector<Sample>& samples) {
+std::vector<std::string> Names(const std::vector<Sample>& samples, bool any_zero) {
   std::vector<std::pair<double, const Sample*>> by_work;
   bool storage_rounds = false;
   int64_t longest = 0;
@@ -129,10 +128,21 @@ std::vector<std::string> MatchingProfiles(const std::vector<Sample>& samples) {
     spent += work * static_cast<double>(left.size());
     if (spent > kBudget)
       return sample == by_work.front().second ? std::vector<std::string>{} : PlainestNames(left);
-    std::erase_if(left, [&, which = sample](const Profile& p) { return !Explains(p, *which); });
+    std::erase_if(left,
+                  [&, which = sample](const Profile& p) { return !Explains(p, *which, any_zero); });
     if (left.empty()) break;
   }
   return PlainestNames(left);
+}
+
+}  // namespace
+
+MatchingProfile MatchingProfiles(const std::vector<Sample>& samples) {
+  MatchingProfile found{Names(samples, false)};
+  if (!found.names.empty()) return found;
+  found.names = Names(samples, true);
+  found.but_for_zeros = !found.names.empty();
+  return found;
 }
 
 }  // namespace touchstone::lab

@@ -145,11 +145,12 @@ void AddStrength(const KernelReport& report, Lines* lines) {
 void AddChoices(const KernelReport& report, Lines* lines) {
   if (report.profiles_tried) {
     lines->Field(2, "profile",
-                 report.profiles.empty()
+                 report.profiles.names.empty()
                      ? fmt::format("none of the declared ones gives these bits ({} cases tried)",
                                    report.profile_cases)
-                     : fmt::format("equal bits under profile {} ({} cases tried)",
-                                   fmt::join(report.profiles, " | "), report.profile_cases));
+                     : fmt::format("equal bits{} under profile {} ({} cases tried)",
+                                   report.profiles.but_for_zeros ? " but for signs of zeros" : "",
+                                   fmt::join(report.profiles.names, " | "), report.profile_cases));
   }
   std::vector<std::string> kept, skipped, unknown, neither;
   for (const PlaceUse& use : report.places) {

@@ -83,7 +83,7 @@ struct KernelReport {
 
   // Which declared choices explain the bits; tried where they are not the contract's.
   bool profiles_tried = false;
-  std::vector<std::string> profiles = {};
+  MatchingProfile profiles = {};
   int64_t profile_cases = 0;  // those tried; larger ones are left out
   std::vector<PlaceUse> places = {};
 

@@ -162,9 +162,12 @@ ordered_json JsonOf(const KernelReport& report) {
   row["case_results"] = Cases(report);
   row["failures"] = Failures(report);
   if (!report.search.empty() && !row["failures"].empty()) row["search"] = report.search;
+  const std::vector<std::string> none;
   row["profiles"] = {{"tried", report.profiles_tried},
                      {"cases", report.profile_cases},
-                     {"equal_bits", report.profiles}};
+                     {"equal_bits", report.profiles.but_for_zeros ? none : report.profiles.names},
+                     {"equal_but_for_signs_of_zeros",
+                      report.profiles.but_for_zeros ? report.profiles.names : none}};
   ordered_json places = ordered_json::object();
   for (const PlaceUse& use : report.places) places[use.place] = Word(use.used);
   row["places"] = std::move(places);

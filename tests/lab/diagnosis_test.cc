@@ -295,7 +295,7 @@ TEST(MatchingProfiles, FindsTheOneThatAKernelHas) {
         "order=blocked:320 last=half", "order=blocked:288 last=even",
         "order=blocked:512 inside=lanes:8 fold=pairs rest=first_lane",
         "order=ascending operands=tf32", "order=blocked:16 partial=bf16:block"}) {
-    const auto names = MatchingProfiles(SamplesOf("linear", kLinearCases, text));
+    const auto names = MatchingProfiles(SamplesOf("linear", kLinearCases, text)).names;
     EXPECT_EQ(names, std::vector<std::string>{text}) << Joined(names);
   }
 }
@@ -305,30 +305,43 @@ TEST(MatchingProfiles, NamesFunctionsPlacesAndDivisions) {
   const std::vector<std::string> cases = {"f32/normal/C80_T3", "f32/normal/C80_T100",
                                           "bf16/normal/C80_T100"};
   const auto norm = [&](const std::string& text) {
-    return MatchingProfiles(SamplesOf("rmsnorm", cases, text));
+    return MatchingProfiles(SamplesOf("rmsnorm", cases, text)).names;
   };
   EXPECT_EQ(norm("order=lanes:8 without=norm_unit"),
             std::vector<std::string>{"order=lanes:8 without=norm_unit"});
   EXPECT_EQ(norm("order=ascending division=reciprocal root=once"),
             std::vector<std::string>{"order=ascending division=reciprocal root=once"});
   // An op without sums is given no order.
-  const auto names = MatchingProfiles(
-      SamplesOf("swiglu", {"f32/normal/F80_T3", "f32/wide/F80_T3"}, "division=reciprocal"));
+  const auto names = MatchingProfiles(SamplesOf("swiglu", {"f32/normal/F80_T3", "f32/wide/F80_T3"},
+                                                "division=reciprocal"))
+                         .names;
   EXPECT_EQ(names, std::vector<std::string>{"division=reciprocal"}) << Joined(names);
 }
 
 TEST(MatchingProfiles, OneOtherBitEndsThem) {
   std::vector<Sample> samples = SamplesOf("linear", kLinearCases, "order=pairwise");
-  ASSERT_FALSE(MatchingProfiles(samples).empty());
+  ASSERT_FALSE(MatchingProfiles(samples).names.empty());
   Tensor& y = samples[1].got.at("y");
   y.SetReal(3, std::nextafter(static_cast<float>(y.Real(3)), INFINITY));
-  EXPECT_TRUE(MatchingProfiles(samples).empty());
-  EXPECT_TRUE(MatchingProfiles({}).empty());
+  EXPECT_TRUE(MatchingProfiles(samples).names.empty());
+  EXPECT_TRUE(MatchingProfiles({}).names.empty());
+}
+
+TEST(MatchingProfiles, SignsOfZeroAreToldApart) {
+  std::vector<Sample> samples = SamplesOf("linear", kLinearCases, "order=pairwise");
+  samples.push_back(UnderProfile("linear", "f32/zeros/C80_F7_T3", "order=pairwise").sample);
+  EXPECT_FALSE(MatchingProfiles(samples).but_for_zeros);
+  Tensor& y = samples.back().got.at("y");
+  ASSERT_EQ(y.Real(0), 0.0);
+  y.SetReal(0, std::signbit(y.Real(0)) ? 0.0f : -0.0f);
+  const MatchingProfile found = MatchingProfiles(samples);
+  EXPECT_TRUE(found.but_for_zeros);
+  EXPECT_EQ(found.names, std::vector<std::string>{"order=pairwise"}) << Joined(found.names);
 }
 
 TEST(MatchingProfiles, SmallCasesLeaveSeveral) {
   const auto names = [](const std::string& one_case) {
-    return MatchingProfiles(SamplesOf("linear", {one_case}, "order=blocked:320 last=even"));
+    return MatchingProfiles(SamplesOf("linear", {one_case}, "order=blocked:320 last=even")).names;
   };
   // Three blocks of at most 240. A slice of the contract holds 80.
   EXPECT_EQ(
