@@ -121,8 +121,8 @@ Found ConstantFactor(const Suspect& suspect) {
   return fmt::format("every wrong element is {:.6g}{} times the right one", factor, known);
 }
 
-// Another last rounding, in any order of sums: rounding is monotone, so the kernel's value lies
-// between the roundings of the bound's two ends.
+// Another last rounding, in any order of sums: the kernel's value is one that it gives, and,
+// rounding being monotone, lies between the roundings of the bound's two ends.
 struct Rounding {
   std::string words;
   double (*round)(double x);
@@ -164,7 +164,8 @@ Found OtherRounding(const Suspect& suspect) {
       for (int64_t i = 0; explains && i < got.count(); ++i) {
         if (e.undecidable.data()[i] || std::isnan(e.value.data()[i])) continue;
         const double x = got.Real(i);
-        explains = rounding.round(e.lower.data()[i]) <= x && x <= rounding.round(e.upper.data()[i]);
+        explains = (rounding.round(x) == x || std::isnan(x)) &&
+                   rounding.round(e.lower.data()[i]) <= x && x <= rounding.round(e.upper.data()[i]);
         ++seen;
       }
     }

@@ -267,7 +267,7 @@ double DistanceFromRightOutputs(const Suspect& suspect, const Case& c) {
 // Values that implementations are known to have in place of the case's.
 Found AttributeOff(const Suspect& suspect) {
   static const std::map<std::string, std::vector<double>> known = {
-      {"eps", {0.0, 1e-6, 1e-5}},
+      {"eps", {0.0, 1e-12, 1e-8, 1e-6, 1e-5}},
       {"attn_scale", {0.0, 1.0}},
       {"floor_scale", {8192.0}},
       {"chunk", {0.0, 8192.0}},

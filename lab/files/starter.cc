@@ -1,7 +1,10 @@
 #include "lab/files/starter.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <vector>
@@ -60,6 +63,18 @@ std::string PlacesText(const OpSpec& op) {
   return fmt::format("// Rounding places inside, in recipe bf16: {}\n", names);
 }
 
+// "linear.cu", "rmsnorm.cu" for ".cu".
+std::vector<std::string> StartersOf(const std::string& extension) {
+  std::vector<std::string> names;
+  std::error_code nothing;  // a folder that is not there has no starters
+  for (const auto& entry :
+       std::filesystem::directory_iterator(RepositoryRoot() + "/lab/starter", nothing)) {
+    if (entry.path().extension() == extension) names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 }  // namespace
 
 std::string RepositoryIncludeFlag() { return "-I" + RepositoryRoot() + "/lab/include"; }
@@ -69,8 +84,9 @@ std::string StarterPart(const std::string& name) {
   std::stringstream text;
   text << file.rdbuf();
   if (!file.good() || text.str().empty()) {
-    throw KernelUnavailable(
-        fmt::format("there is no starter lab/starter/{} below {}", name, RepositoryRoot()));
+    const std::string kind = std::filesystem::path(name).extension().string();
+    throw KernelUnavailable(fmt::format("no starter {} in {}/lab/starter; there is {}", name,
+                                        RepositoryRoot(), fmt::join(StartersOf(kind), ", ")));
   }
   return text.str();
 }

@@ -43,7 +43,7 @@ void AddNewCommand(CLI::App* app, RunCommand* run) {
   CLI::App* command =
       app->add_subcommand("new", "Writes a kernel's source to start from, which passes as it is");
   command->add_option("op", flags->op, "an op or chain (`list` names them)")->required();
-  command->add_option("--lang", flags->language, "c or cuda; default: c")
+  command->add_option("--lang", flags->language, "c, or cuda for some ops; default: c")
       ->check(CLI::IsMember({"c", "cuda"}));
   command->add_option("--out", flags->out, "the file to write; default: OP.c or OP.cu");
   command->add_flag("--force", flags->force, "replace a file that exists");

@@ -104,7 +104,10 @@ TOUCHSTONE_OP_SPEC(attention) = {
         "(the published length), and about the edges 512 and 1024 of the blocks; class far has a "
         "query past the last key, and at 10,485,759, where a chunk has no visible key. Class peaky "
         "has one or two keys that outweigh all others, in class rising scores grow with the "
-        "position, so that every running maximum moves. H / G is 5 in the published models, with "
+        "position, so that every running maximum moves; in class outweighed each key leaves all "
+        "before it a weight of 0, which times a NaN among the values is NaN. Values about an edge "
+        "are large in class edges, so that one key of 8192 shows. H / G is 5 in the published "
+        "models, with "
         "40 heads of 128; D = 520 passes a slice of q.k; 140 queries pass a tile of 128, one alone "
         "is decode in a chunked layer",
     .fill =

@@ -44,7 +44,8 @@ TOUCHSTONE_OP_SPEC(residual_add_rmsnorm) = {
     .reason =
         "the pair that every layer runs twice and that kernels fuse. The sum is an output too: a "
         "fused kernel must store it rounded, though it may go on with the unrounded one. Sums of "
-        "class normal in bf16 are ties often, where the two differ most",
+        "class normal in bf16 are ties often, where the two differ most; class last as in op "
+        "rmsnorm",
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
           if (c.input_class != "last" || argument.name != "h") return false;

@@ -253,6 +253,37 @@ TEST(Diagnosis, CausesFoundByComputingAgain) {
   EXPECT_SAYS(CausesOf(late), "positions are read 1 too low");
 }
 
+// A missing cause is better than a wrong one.
+TEST(Diagnosis, FaultsInOnePlaceAreNoRounding) {
+  const auto blamed = [](const Trial& trial) {
+    const std::string causes = CausesOf(trial);
+    return causes.find("partial sums") != std::string::npos ||
+           causes.find("on its way to f32") != std::string::npos;
+  };
+  Trial ids = TrialOf("sampling", "f32/normal/B16_V40");
+  for (int64_t b = 0; b < 16; b += 3) ids.sample.got.at("taken").values<int64_t>()[b] ^= 1;
+  EXPECT_FALSE(blamed(ids)) << CausesOf(ids);
+
+  Trial one_less = TrialOf("rmsnorm", "f32/normal/C5120_T4");  // the mean of C - 1 squares
+  Tensor& y = one_less.sample.got.at("y");
+  for (int64_t i = 0; i < y.count(); ++i) {
+    y.SetReal(i, static_cast<float>(y.Real(i) * std::sqrt(5119.0 / 5120.0)));
+  }
+  EXPECT_FALSE(blamed(one_less)) << CausesOf(one_less);
+
+  Trial masked = TrialOf("attention", "f32/normal/D8_G2_H4_S11_T9_chunk=4");
+  Case whole = masked.sample.c;
+  whole.attributes.at("chunk") = 5.0;
+  GotFrom(whole, masked.sample.inputs, &masked);
+  EXPECT_FALSE(blamed(masked)) << CausesOf(masked);
+
+  Trial unadded = TrialOf("residual_add_rmsnorm", "f32/normal/C80_T3");
+  Tensors inputs = unadded.sample.inputs;
+  for (int64_t i = 0; i < inputs.at("delta").count(); ++i) inputs.at("delta").SetReal(i, 0.0f);
+  GotFrom(unadded.sample.c, inputs, &unadded);
+  EXPECT_FALSE(blamed(unadded)) << CausesOf(unadded);
+}
+
 TEST(Diagnosis, UnsoundArithmeticIsNamed) {
   EXPECT_SAYS(CausesOf(UnderProfile("residual_add", "f32/subnormals/C80_T3", "flush=both")),
               "flushed to zero");

@@ -108,6 +108,9 @@ def main():
             check_c(checks, op)
         for op in CUDA:
             check_cuda(checks, op, compiler)
+        code, text = checks.run(program, "new", "attention", "--lang", "cuda")
+        checks.expect("an op without a starter in CUDA names those that have one",
+                      code == 3 and "there is linear.cu, residual_add.cu, rmsnorm.cu" in text, text)
         check_command_line(checks)
     if shutil.which("clang-14") is None:
         print("NOT RUN: clang 14 is not installed; the CUDA starters were compiled as C++ only")
