@@ -22,13 +22,14 @@ float Special(uint32_t which, Dtype dtype) {
   return values[which];
 }
 
-float ClassValue(const std::string& name, uint32_t w, int64_t last_index, Dtype dtype,
+// Of the element number `at` of the `last` along the last axis.
+float ClassValue(const std::string& name, uint32_t w, int64_t at, int64_t last, Dtype dtype,
                  int exponent) {
   const float normal = NormalValue(w, dtype, exponent);
   if (name == "normal") return normal;
   if (name == "integers") return static_cast<float>(static_cast<int>(w % 9) - 4);
   if (name == "wide") return std::ldexp(normal, static_cast<int>(w >> 27) - 16);
-  if (name == "outliers") return last_index % 37 == 5 ? normal * 64.0f : normal;
+  if (name == "outliers") return at % 37 == 5 ? normal * 64.0f : normal;
   if (name == "ties") return static_cast<float>(static_cast<int>(w % 5) - 2) / 4.0f;
   if (name == "subnormals") {
     return dtype == Dtype::kF32 ? std::ldexp(static_cast<float>(PhiloxF32Integer(w)), -149)
@@ -37,6 +38,7 @@ float ClassValue(const std::string& name, uint32_t w, int64_t last_index, Dtype 
   if (name == "specials") return w % 64 == 0 ? Special((w >> 6) % 8, dtype) : normal;
   if (name == "zeros") return w % 2 == 0 ? 0.0f : -0.0f;
   if (name == "nans") return w % 16 == 0 ? NAN : normal;
+  if (name == "large end") return at == last - 1 ? 16.0f : normal;
   if (name == "half zeros") return w % 2 == 0 ? 0.0f : normal;
   if (name == "not finite") return w % 16 == 0 ? Special((w >> 4) % 3, dtype) : normal;
   throw UsageError("no input class " + name);
@@ -47,8 +49,8 @@ bool IsGeneral(const std::string& input_class) {
   return std::find(names.begin(), names.end(), input_class) != names.end();
 }
 
-// The general class of an argument that the op does not fill itself. tiny, tiny_weight and nans
-// have one unusual input among normal ones, zeros_first and zeros_second two that meet; an op's own
+// The general class of an argument that the op does not fill itself. tiny, tiny_weight, nans and
+// last have one unusual input among normal ones, zeros_first and zeros_second two that meet; an op's own
 // class may leave some tensors as they are in class normal.
 std::string ClassOf(const Case& c, const Argument& argument) {
   if (IsGeneral(c.input_class)) return c.input_class;
@@ -60,6 +62,7 @@ std::string ClassOf(const Case& c, const Argument& argument) {
   if (c.input_class == "tiny" && place == 0) return "subnormals";
   if (c.input_class == "tiny_weight" && place == 1) return "subnormals";
   if (c.input_class == "nans" && place == 0) return "nans";
+  if (c.input_class == "last" && place == 0) return "large end";
   const bool meet = c.input_class == "zeros_first" || c.input_class == "zeros_second";
   if (!meet || place > 1) return "normal";
   return (place == 0) == (c.input_class == "zeros_first") ? "half zeros" : "not finite";
@@ -85,7 +88,7 @@ void FillByClass(const std::string& input_class, uint64_t seed, uint32_t tensor,
   const int64_t last = out->shape.empty() ? 1 : out->shape.back();
   for (int64_t i = 0; i < out->count(); ++i) {
     const uint32_t w = PhiloxWord(seed, tensor, static_cast<uint64_t>(i));
-    out->SetReal(i, ClassValue(input_class, w, i % last, out->dtype, exponent));
+    out->SetReal(i, ClassValue(input_class, w, i % last, last, out->dtype, exponent));
   }
 }
 

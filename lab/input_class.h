@@ -20,6 +20,7 @@
 //   zeros_first  the first one is +0 where w mod 2 = 0; the second one is +inf, -inf or NaN by
 //                floor(w / 16) mod 3 where w mod 16 = 0
 //   zeros_second the same, exchanged
+//   last         the first one is normal but for 16 at the end of its last axis
 //
 // Class `real` is no formula: recorded_inputs.h.
 #pragma once

@@ -49,7 +49,7 @@ struct DecoyResult {
 // What judged a kernel.
 struct TriedSuite {
   std::vector<Case> cases = {};
-  std::set<std::string> not_run = {};  // names of cases that the kernel refused
+  std::set<std::string> not_run = {};  // names of cases that it refused, or that were left out
   bool exact = false;                  // it compared bits
   exact::Allowance allowance = {};     // it widened the bound
 };

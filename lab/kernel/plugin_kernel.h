@@ -9,11 +9,11 @@
 //   writes beside its tensors, to an       kFailed, each in `breaches`; the outputs are there all
 //   input or to the lab's channel, leaves  the same where it returned 0
 //   flush-to-zero, a rounding mode or
-//   traps switched on
+//   traps switched on, or a process behind
 //   signal, abort, exit, pthread_exit,     kCrashed
 //   an error of its CUDA device
 //   does not return in time                kTimedOut
-// After the last two the next Run starts a new process. Whatever the kernel started is killed with
+// After the last two, and a process left behind, the next Run starts a new process. Whatever the kernel started is killed with
 // its process, in other groups and sessions too.
 //
 // What is not prevented: a kernel may kill other processes of its user (the lab too), fork faster
