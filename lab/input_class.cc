@@ -50,8 +50,8 @@ bool IsGeneral(const std::string& input_class) {
 }
 
 // The general class of an argument that the op does not fill itself. tiny, tiny_weight, nans and
-// last have one unusual input among normal ones, zeros_first and zeros_second two that meet; an op's own
-// class may leave some tensors as they are in class normal.
+// last have one unusual input among normal ones, zeros_first and zeros_second two that meet; an
+// op's own class may leave some tensors as they are in class normal.
 std::string ClassOf(const Case& c, const Argument& argument) {
   if (IsGeneral(c.input_class)) return c.input_class;
   int place = 0;  // among the real inputs

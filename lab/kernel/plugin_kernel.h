@@ -13,8 +13,8 @@
 //   signal, abort, exit, pthread_exit,     kCrashed
 //   an error of its CUDA device
 //   does not return in time                kTimedOut
-// After the last two, and a process left behind, the next Run starts a new process. Whatever the kernel started is killed with
-// its process, in other groups and sessions too.
+// After the last two, and a process left behind, the next Run starts a new process. Whatever the
+// kernel started is killed with its process, in other groups and sessions too.
 //
 // What is not prevented: a kernel may kill other processes of its user (the lab too), fork faster
 // than it can be killed, take memory that is shared on purpose (mmap with MAP_SHARED), read and
