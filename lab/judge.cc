@@ -44,6 +44,12 @@ bool Accepted(const Element& e) {
   return e.lower <= e.got && e.got <= e.upper;
 }
 
+// A NaN is one value here: its sign, which comes of no rule, is not shown.
+std::string ShowBound(const Element& e) {
+  if (std::isnan(e.value)) return "NaN";
+  return fmt::format("[{:a}, {:a}], that is {:.9g} to {:.9g}", e.lower, e.upper, e.lower, e.upper);
+}
+
 double Ratio(const Element& e, Dtype dtype) {
   if (!std::isfinite(e.value) || !std::isfinite(e.got)) return Accepted(e) ? 0.0 : INFINITY;
   const double error = std::fabs(e.got - e.value);
@@ -84,10 +90,8 @@ void CompareReals(const Case& c, const Argument& argument, const Tensor& got,
           std::min(result->smallest_rejected, std::min(above, below) / std::fabs(e.got));
     }
     if (!accepted && !result->first) {
-      result->first =
-          Difference{argument.name, Coordinates(argument.dims, got.shape, i), ShowElement(got, i),
-                     fmt::format("[{:a}, {:a}], that is {:.9g} to {:.9g}", e.lower, e.upper,
-                                 e.lower, e.upper)};
+      result->first = Difference{argument.name, Coordinates(argument.dims, got.shape, i),
+                                 ShowElement(got, i), ShowBound(e)};
     }
   }
 }

@@ -68,6 +68,12 @@ TEST(Judge, NonFiniteValuesMustKeepTheirClass) {
   EXPECT_TRUE(Judged(Dtype::kF32, {INFINITY, -INFINITY, nan}, accepted).Passed());
   EXPECT_EQ(Judged(Dtype::kF32, {0x1.fffffep127f, INFINITY, 0.0f}, accepted).outside, 3);
   EXPECT_EQ(Judged(Dtype::kF32, {nan, nan, INFINITY}, accepted).outside, 3);
+  for (const float sign : {1.0f, -1.0f}) {
+    const double signed_nan = std::copysign(std::numeric_limits<double>::quiet_NaN(), sign);
+    const Comparison wrong = Judged(Dtype::kF32, {0.0f}, Around({signed_nan}, 1.0));
+    ASSERT_TRUE(wrong.first.has_value());
+    EXPECT_EQ(wrong.first->wanted, "NaN");
+  }
 }
 
 // 2^127 (2 - 2^-8) is half way from the largest bf16 to what would come next: it rounds to
