@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "lab/chain.h"
+#include "lab/shown_text.h"
 #include "reference/formats/require.h"
 
 namespace touchstone::fuzz {
@@ -126,7 +127,7 @@ Judgement TrialJudge::JudgeBuiltIn(const Trial& trial, const Tensors& right) con
 }
 
 Judgement TrialJudge::JudgeKernel(const Trial& trial, const Tensors& right) const {
-  const std::string& who = kernel_->info().name;
+  const std::string who = lab::TerminalText(kernel_->info().name);
   Judgement judgement{.who = who, .output = {}};
   OrError(who, &judgement, [&] {
     Tensors inputs;

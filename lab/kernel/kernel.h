@@ -14,7 +14,7 @@
 namespace touchstone::lab {
 
 struct KernelInfo {
-  std::string name;            // for reports
+  std::string name;            // as its author wrote it, of any bytes: whoever shows it escapes it
   std::string origin;          // "./mine.so:touchstone_rmsnorm", "out.h5", "optimized/lanes"
   std::string op;              // the op or chain that it computes
   std::vector<Dtype> recipes;  // those that it supports

@@ -136,8 +136,8 @@ KernelInfo InfoOf(const Loaded& loaded, const PluginName& name, const OpSpec& op
     why = WhyNotThisOne(loaded, op, info.recipes);
   }
   if (!why.empty()) throw KernelUnavailable(TerminalText(name.library) + ": " + why);
-  info.name = TerminalText(Text(loaded.name));
-  info.origin = TerminalText(name.library + ":" + name.symbol);
+  info.name = Text(loaded.name);
+  info.origin = name.library + ":" + name.symbol;
   info.op = op.name;
   if (loaded.device == TOUCHSTONE_CUDA) info.device = "cuda";
   return info;

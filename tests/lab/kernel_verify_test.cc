@@ -281,7 +281,7 @@ TEST(KernelVerify, TextOfTheKernelIsEscaped) {
     call.result.state = RunState::kFailed;
     call.result.what = "\033[2J<b>\xff";
   });
-  kernel.info_.name = "a\nBIT-EXACT";
+  kernel.info_.name = "a\nBIT-EXACT \xc3\xa9\xff";
   const KernelReport report = JudgeKernel(RmsNormOp(), &kernel, Quick());
   const std::string text = Text(report), json = KernelJson({report}), xml = KernelJUnit({report});
   for (const std::string& shown : {text, json, xml}) {
@@ -290,7 +290,8 @@ TEST(KernelVerify, TextOfTheKernelIsEscaped) {
   }
   EXPECT_SAYS(text, "\\x1b[2J<b>\\xff");
   EXPECT_SAYS(xml, "?[2J&lt;b&gt;?");
-  EXPECT_NO_THROW(nlohmann::json::parse(json).size());
+  const auto row = nlohmann::json::parse(json).at("reports").at(0);
+  EXPECT_EQ(row.at("kernel").at("name"), "a\nBIT-EXACT \xc3\xa9\xef\xbf\xbd") << "as it came";
 }
 
 void UnderProfile(Call call, const exact::Profile& profile) {
