@@ -174,7 +174,7 @@ std::vector<StepCase> StepsOf(const Case& chain) {
 }
 
 void Run(const Case& c, const Implementation& implementation, Tensors* tensors, int threads) {
-  if (!c.op->is_chain()) {
+  if (!c.op->is_chain() || !implementation.functions.empty()) {
     c.op->run(c, implementation, tensors, threads);
     return;
   }
@@ -201,8 +201,7 @@ void Run(const Case& c, const Implementation& implementation, Tensors* tensors, 
 }
 
 void Run(const Case& c, Tensors* tensors, int threads) {
-  static const Implementation by_steps;
-  Run(c, c.op->is_chain() ? by_steps : c.op->implementations.front(), tensors, threads);
+  Run(c, c.op->implementations.front(), tensors, threads);
 }
 
 Places AllPlaces(const OpSpec& op, Place place) {

@@ -38,7 +38,7 @@ std::vector<OpSpec> NamedSpecs() {
   const auto add = [&](const OpSpec& spec, const char* word, const Functions& reference) {
     named.push_back(spec);
     named.back().name = word;
-    if (!reference.empty()) named.back().implementations.push_back({"reference", reference});
+    named.back().implementations.push_back({"reference", reference});  // a chain's: its steps
   };
 #define OP(op, Function) add(kSpec_##op, #op, ByRecipe(&Function<float>, &Function<Bf16>));
 #define OP_F32(op, Function) add(kSpec_##op, #op, ByRecipe(&Function, &Function));
@@ -52,11 +52,11 @@ std::vector<OpSpec> NamedSpecs() {
   return named;
 }
 
-[[maybe_unused]] void AddCandidate(std::vector<OpSpec>* named, const char* word,
-                                   const char* algorithm, const Functions& functions) {
+[[maybe_unused]] void AddCandidate(std::vector<OpSpec>* named, const char* word, const char* name,
+                                   const Functions& functions) {
   for (OpSpec& op : *named) {
     if (op.name == word) {
-      op.implementations.push_back({std::string("optimized/") + algorithm, functions});
+      op.implementations.push_back({name, functions});
     }
   }
 }
@@ -64,15 +64,16 @@ std::vector<OpSpec> NamedSpecs() {
 }  // namespace
 }  // namespace touchstone::lab
 
-// The promise that each file under optimized/ must keep: its name, and the reference's types.
-#define CANDIDATE(op, Function, algorithm) \
-  namespace touchstone::optimized::op {    \
-  decltype(Function<float>) algorithm;     \
-  decltype(Function<Bf16>) algorithm;      \
+// The promise that each file under optimized/ and kernels/ must keep: its name, and the types of the
+// reference's function.
+#define CANDIDATE(folder, op, Function, algorithm) \
+  namespace touchstone::folder::op {               \
+  decltype(Function<float>) algorithm;             \
+  decltype(Function<Bf16>) algorithm;              \
   }
-#define CANDIDATE_F32(op, Function, algorithm) \
-  namespace touchstone::optimized::op {        \
-  decltype(Function) algorithm;                \
+#define CANDIDATE_F32(folder, op, Function, algorithm) \
+  namespace touchstone::folder::op {                   \
+  decltype(Function) algorithm;                        \
   }
 #include "candidates.def"
 #undef CANDIDATE
@@ -83,13 +84,13 @@ namespace touchstone::lab {
 const std::vector<const OpSpec*>& AllOps() {
   static const std::vector<const OpSpec*> all = [] {
     static std::vector<OpSpec> named = NamedSpecs();
-#define CANDIDATE(op, Function, algorithm)                                                 \
-  AddCandidate(&named, #op, #algorithm,                                                    \
-               ByRecipe(static_cast<decltype(Function<float>)*>(optimized::op::algorithm), \
-                        static_cast<decltype(Function<Bf16>)*>(optimized::op::algorithm)));
-#define CANDIDATE_F32(op, Function, algorithm) \
-  AddCandidate(&named, #op, #algorithm,        \
-               ByRecipe(optimized::op::algorithm, optimized::op::algorithm));
+#define CANDIDATE(folder, op, Function, algorithm)                                      \
+  AddCandidate(&named, #op, #folder "/" #algorithm,                                     \
+               ByRecipe(static_cast<decltype(Function<float>)*>(folder::op::algorithm), \
+                        static_cast<decltype(Function<Bf16>)*>(folder::op::algorithm)));
+#define CANDIDATE_F32(folder, op, Function, algorithm) \
+  AddCandidate(&named, #op, #folder "/" #algorithm,    \
+               ByRecipe(folder::op::algorithm, folder::op::algorithm));
 #include "candidates.def"
 #undef CANDIDATE
 #undef CANDIDATE_F32

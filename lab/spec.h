@@ -35,10 +35,10 @@ struct Argument {
 using Tensors = std::map<std::string, Tensor>;  // by argument name
 
 // The functions of one implementation of an op, one a recipe, their types forgotten. The reference
-// is one; so is every file under optimized/. Its types are checked where it is declared: a function
+// is one; so is every file under optimized/ and kernels/. Its types are checked where it is declared: a function
 // with another signature than the reference's does not link.
 struct Implementation {
-  std::string name;  // "reference", "optimized/<algorithm>"
+  std::string name;  // "reference", "optimized/<algorithm>", "kernels/<algorithm>"
   std::map<Dtype, void (*)()> functions = {};
 
   template <typename Function>
@@ -132,11 +132,11 @@ struct OpSpec {
   std::map<std::string, std::string> recorded = {};
   // Inner rounding places of the op or chain (at most four are tried one by one).
   std::vector<exact::RoundingPlace> places = {};
-  // A chain is its steps; then `run` stays empty.
+  // A chain is its steps; `run` then calls a candidate that computes it in one go.
   std::vector<Step> steps = {};
 
   // Set by the registry: the row's word, a chain's parts as the row names them, and the
-  // implementations, the reference first (a chain has none of its own).
+  // implementations, the reference first (of a chain: without functions, its steps).
   std::string name = {};
   std::string parts = {};
   std::vector<Implementation> implementations = {};

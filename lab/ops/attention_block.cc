@@ -1,3 +1,5 @@
+#include "reference/ops/chains.h"
+
 #include "lab/input_class.h"
 #include "lab/spec.h"
 #include "reference/formats/philox.h"
@@ -103,6 +105,22 @@ TOUCHSTONE_OP_SPEC(attention_block) = {
             out->SetReal(2 * i + 1, kTurns[k][1]);
           }
           return true;
+        },
+    .run =
+        [](const Case& c, const Implementation& chain, Tensors* t, int) {
+          ByStorage(c.recipe, [&]<typename Storage>() {
+            chain.As<decltype(AttentionBlock<Storage>)>(c.recipe)(
+                t->at("x").As<const Storage, 'T', 'C'>(), t->at("wq").As<const Storage, 'Q', 'C'>(),
+                t->at("wk").As<const Storage, 'W', 'C'>(),
+                t->at("wv").As<const Storage, 'W', 'C'>(),
+                t->at("wo").As<const Storage, 'C', 'Q'>(),
+                t->at("table").As<const float, 'T', 'J', '2'>(),
+                t->at("positions").As<const int64_t, 'T'>(),
+                static_cast<int64_t>(c.attribute("first")), c.constant("eps"),
+                static_cast<int64_t>(c.attribute("chunk")),
+                t->at("keys").As<Storage, 'S', 'G', 'D'>(),
+                t->at("values").As<Storage, 'S', 'G', 'D'>(), t->at("y").As<Storage, 'T', 'C'>());
+          });
         },
     .recorded = {{"x", "layer.02/attention_norm"},
                  {"wq", "weights/layer.02/q"},

@@ -1,3 +1,5 @@
+#include "reference/ops/chains.h"
+
 #include "lab/input_class.h"
 #include "lab/spec.h"
 
@@ -46,6 +48,16 @@ TOUCHSTONE_OP_SPEC(feed_forward) = {
         "the dense layers and the shared expert: three contractions with three rounding places "
         "between them, any of which a fused kernel may skip. 515 activations pass one slice of the "
         "second contraction",
+    .run =
+        [](const Case& c, const Implementation& chain, Tensors* t, int) {
+          ByStorage(c.recipe, [&]<typename Storage>() {
+            chain.As<decltype(FeedForward<Storage>)>(c.recipe)(
+                t->at("x").As<const Storage, 'T', 'C'>(),
+                t->at("gate").As<const Storage, 'F', 'C'>(),
+                t->at("up").As<const Storage, 'F', 'C'>(),
+                t->at("down").As<const Storage, 'C', 'F'>(), t->at("y").As<Storage, 'T', 'C'>());
+          });
+        },
     .rows = 'T',
     .recorded = {{"x", "layer.02/feed_forward_norm"},
                  {"gate", "weights/layer.02/gate"},

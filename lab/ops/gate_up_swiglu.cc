@@ -1,3 +1,5 @@
+#include "reference/ops/chains.h"
+
 #include "lab/input_class.h"
 #include "lab/spec.h"
 
@@ -45,6 +47,15 @@ TOUCHSTONE_OP_SPEC(gate_up_swiglu) = {
         "the usual fusion of the first half of a feed-forward: two contractions over the same x "
         "and a pointwise end. 1030 channels pass the slices of 512 twice; 67 outputs lie off the "
         "usual tile widths; class integers leaves only the exponential inexact",
+    .run =
+        [](const Case& c, const Implementation& chain, Tensors* t, int) {
+          ByStorage(c.recipe, [&]<typename Storage>() {
+            chain.As<decltype(GateUpSwiglu<Storage>)>(c.recipe)(
+                t->at("x").As<const Storage, 'T', 'C'>(),
+                t->at("gate").As<const Storage, 'F', 'C'>(),
+                t->at("up").As<const Storage, 'F', 'C'>(), t->at("y").As<Storage, 'T', 'F'>());
+          });
+        },
     .rows = 'T',
     .recorded = {{"x", "layer.02/feed_forward_norm"},
                  {"gate", "weights/layer.02/gate"},

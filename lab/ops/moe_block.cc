@@ -1,3 +1,5 @@
+#include "reference/ops/chains.h"
+
 #include "lab/input_class.h"
 #include "lab/spec.h"
 
@@ -82,6 +84,21 @@ TOUCHSTONE_OP_SPEC(moe_block) = {
             out->SetReal(row * C, !routes ? 2.0f : row == 2 ? 8.0f : 0.0f);
           }
           return true;
+        },
+    .run =
+        [](const Case& c, const Implementation& chain, Tensors* t, int) {
+          ByStorage(c.recipe, [&]<typename Storage>() {
+            chain.As<decltype(MoeBlock<Storage>)>(c.recipe)(
+                t->at("x").As<const Storage, 'T', 'C'>(),
+                t->at("router").As<const Storage, 'E', 'C'>(),
+                t->at("gate").As<const Storage, 'E', 'F', 'C'>(),
+                t->at("up").As<const Storage, 'E', 'F', 'C'>(),
+                t->at("down").As<const Storage, 'E', 'C', 'F'>(),
+                t->at("shared_gate").As<const Storage, 'F', 'C'>(),
+                t->at("shared_up").As<const Storage, 'F', 'C'>(),
+                t->at("shared_down").As<const Storage, 'C', 'F'>(), c.size('A'),
+                t->at("y").As<Storage, 'T', 'C'>());
+          });
         },
     .rows = 'T',
     .recorded = {{"x", "layer.02/feed_forward_norm"},

@@ -1,3 +1,5 @@
+#include "reference/ops/chains.h"
+
 #include "lab/input_class.h"
 #include "lab/spec.h"
 
@@ -93,6 +95,20 @@ TOUCHSTONE_OP_SPEC(nope_attention_block) = {
           const int64_t first = static_cast<int64_t>(c.attribute("first"));
           for (int64_t t = 0; t < out->count(); ++t) out->values<int64_t>()[t] = first + t;
           return true;
+        },
+    .run =
+        [](const Case& c, const Implementation& chain, Tensors* t, int) {
+          ByStorage(c.recipe, [&]<typename Storage>() {
+            chain.As<decltype(NopeAttentionBlock<Storage>)>(c.recipe)(
+                t->at("x").As<const Storage, 'T', 'C'>(), t->at("wq").As<const Storage, 'Q', 'C'>(),
+                t->at("wk").As<const Storage, 'W', 'C'>(),
+                t->at("wv").As<const Storage, 'W', 'C'>(),
+                t->at("wo").As<const Storage, 'C', 'Q'>(),
+                t->at("positions").As<const int64_t, 'T'>(),
+                static_cast<int64_t>(c.attribute("first")), c.constant("floor_scale"),
+                c.constant("attn_scale"), t->at("keys").As<Storage, 'S', 'G', 'D'>(),
+                t->at("values").As<Storage, 'S', 'G', 'D'>(), t->at("y").As<Storage, 'T', 'C'>());
+          });
         },
     .recorded = {{"x", "layer.03/attention_norm"},
                  {"wq", "weights/layer.03/q"},

@@ -1,3 +1,5 @@
+#include "reference/ops/chains.h"
+
 #include "lab/input_class.h"
 #include "lab/spec.h"
 
@@ -46,6 +48,16 @@ TOUCHSTONE_OP_SPEC(residual_add_rmsnorm) = {
         "fused kernel must store it rounded, though it may go on with the unrounded one. Sums of "
         "class normal in bf16 are ties often, where the two differ most; class last as in op "
         "rmsnorm",
+    .run =
+        [](const Case& c, const Implementation& chain, Tensors* t, int) {
+          ByStorage(c.recipe, [&]<typename Storage>() {
+            chain.As<decltype(ResidualAddRmsnorm<Storage>)>(c.recipe)(
+                t->at("h").As<const Storage, 'T', 'C'>(),
+                t->at("delta").As<const Storage, 'T', 'C'>(),
+                t->at("weight").As<const Storage, 'C'>(), c.constant("eps"),
+                t->at("sum").As<Storage, 'T', 'C'>(), t->at("y").As<Storage, 'T', 'C'>());
+          });
+        },
     .rows = 'T',
     .recorded = {{"h", "layer.01/output"},
                  {"delta", "layer.02/attention/output"},

@@ -1,3 +1,5 @@
+#include "reference/ops/chains.h"
+
 #include "lab/input_class.h"
 #include "lab/spec.h"
 #include "reference/formats/philox.h"
@@ -59,6 +61,15 @@ TOUCHSTONE_OP_SPEC(rope_qk_norm) = {
             out->SetReal(2 * i + 1, kTurns[k][1]);
           }
           return true;
+        },
+    .run =
+        [](const Case& c, const Implementation& chain, Tensors* t, int) {
+          ByStorage(c.recipe, [&]<typename Storage>() {
+            chain.As<decltype(RopeQkNorm<Storage>)>(c.recipe)(
+                t->at("x").As<const Storage, 'T', 'H', 'D'>(),
+                t->at("table").As<const float, 'T', 'J', '2'>(), c.constant("eps"),
+                t->at("y").As<Storage, 'T', 'H', 'D'>());
+          });
         },
     .rows = 'T',
     .recorded = {{"x", "layer.02/attention/q"}, {"table", "rope_table"}},

@@ -1,0 +1,39 @@
+// The race build's view of a run. Kernel files are compiled with -fsanitize=thread, and race.cc gives
+// the compiler's hooks a meaning of its own: it knows CUDA's barriers, warps and blocks. In any other
+// build every function here is empty.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace touchstone::simt::race {
+
+#ifdef TOUCHSTONE_SIMT_RACE
+void OnLaunchBegin();
+void OnLaunchEnd();
+void OnBlockBegin();
+void OnBlockBarrier();
+void OnWarpBarrier(unsigned warp);
+void OnCopy(void* to, const void* from, size_t bytes, size_t filled_bytes);
+void OnStacks(const void* begin, size_t bytes);        // a thread's own memory, never shared
+void OnSharedMemory(const void* begin, size_t bytes);  // unwritten at each block's begin
+void OnAllocate(const void* begin, size_t bytes);      // device memory, unwritten
+void OnFree(const void* begin);
+#else
+inline void OnLaunchBegin() {}
+inline void OnLaunchEnd() {}
+inline void OnBlockBegin() {}
+inline void OnBlockBarrier() {}
+inline void OnWarpBarrier(unsigned) {}
+inline void OnCopy(void*, const void*, size_t, size_t) {}
+inline void OnStacks(const void*, size_t) {}
+inline void OnSharedMemory(const void*, size_t) {}
+inline void OnAllocate(const void*, size_t) {}
+inline void OnFree(const void*) {}
+#endif
+
+// What was found since the last call, a line each; at most 8 of a launch.
+std::vector<std::string> TakeFindings();
+
+}  // namespace touchstone::simt::race
