@@ -64,8 +64,8 @@ std::vector<OpSpec> NamedSpecs() {
 }  // namespace
 }  // namespace touchstone::lab
 
-// The promise that each file under optimized/ and kernels/ must keep: its name, and the types of the
-// reference's function.
+// The promise that each file under optimized/ and kernels/ must keep: its name, and the types of
+// the reference's function.
 #define CANDIDATE(folder, op, Function, algorithm) \
   namespace touchstone::folder::op {               \
   decltype(Function<float>) algorithm;             \

@@ -35,8 +35,8 @@ struct Argument {
 using Tensors = std::map<std::string, Tensor>;  // by argument name
 
 // The functions of one implementation of an op, one a recipe, their types forgotten. The reference
-// is one; so is every file under optimized/ and kernels/. Its types are checked where it is declared: a function
-// with another signature than the reference's does not link.
+// is one; so is every file under optimized/ and kernels/. Its types are checked where it is
+// declared: a function with another signature than the reference's does not link.
 struct Implementation {
   std::string name;  // "reference", "optimized/<algorithm>", "kernels/<algorithm>"
   std::map<Dtype, void (*)()> functions = {};

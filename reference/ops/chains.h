@@ -1,6 +1,6 @@
-// The types of functions that compute a chain of reference/ops.def in one go. A chain adds no formula:
-// its bits are those of its ops one after the other, every rounding place included, so the reference
-// declares these functions and defines none. A fused kernel defines one of the same type.
+// The types of functions that compute a chain of reference/ops.def in one go. A chain adds no
+// formula: its bits are those of its ops one after the other, every rounding place included, so the
+// reference declares these functions and defines none. A fused kernel defines one of the same type.
 //
 // Shapes and attributes are those of lab/ops/<chain>.cc; Q = H D, W = G D.
 #pragma once
@@ -50,8 +50,8 @@ void AttentionBlock(View<const Storage, 'T', 'C'> x, View<const Storage, 'Q', 'C
                     View<Storage, 'S', 'G', 'D'> keys, View<Storage, 'S', 'G', 'D'> values,
                     View<Storage, 'T', 'C'> y);
 
-// A layer without RoPE: projections, temperature of the queries, the cache, global attention, output
-// projection.
+// A layer without RoPE: projections, temperature of the queries, the cache, global attention,
+// output projection.
 template <typename Storage>
 void NopeAttentionBlock(View<const Storage, 'T', 'C'> x, View<const Storage, 'Q', 'C'> wq,
                         View<const Storage, 'W', 'C'> wk, View<const Storage, 'W', 'C'> wv,
