@@ -1,9 +1,9 @@
 // Asynchronous copies from global to shared memory, for tiles that are loaded while others are
 // computed. PTX ISA 9.0, 9.7.9.25 (sm_80 and later).
 //
-//   CpAsync16(shared, global, filled)  issues a copy of 16 bytes, both addresses multiples of 16: the
-//                                      first `filled` bytes come from global, the rest are zero;
-//                                      with filled = 0 global is not read
+//   CpAsync16(shared, global, filled)  issues a copy of 16 bytes, both addresses multiples of 16:
+//                                      the first `filled` bytes come from global, the rest are
+//                                      zero; with filled = 0 global is not read
 //   CpAsyncCommit()                    closes the thread's open group of copies
 //   CpAsyncWait<kLeft>()               waits until at most the kLeft youngest closed groups of the
 //                                      thread are under way

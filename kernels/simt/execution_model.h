@@ -44,7 +44,7 @@ namespace touchstone::simt {
 // The order of threads within a block, and of blocks within a grid.
 enum class Order { kForward, kReverse, kRandom };
 
-// When an asynchronous copy lands: at its issue, at the wait that asks for it, or at random between.
+// When an asynchronous copy lands: at its issue, at the wait that asks for it, or at either.
 enum class CopyLanding { kEarly, kLate, kRandom };
 
 struct Policy {

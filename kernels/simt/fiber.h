@@ -1,5 +1,5 @@
-// A stack to run on and the switch between two of them: System V x86-64 by hand (a few nanoseconds),
-// elsewhere ucontext (a system call each).
+// A stack to run on and the switch between two of them: by hand on x86-64 with System V's calling
+// convention (a few nanoseconds), elsewhere ucontext (a system call each).
 #pragma once
 
 #include <cstddef>

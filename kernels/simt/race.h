@@ -1,6 +1,6 @@
-// The race build's view of a run. Kernel files are compiled with -fsanitize=thread, and race.cc gives
-// the compiler's hooks a meaning of its own: it knows CUDA's barriers, warps and blocks. In any other
-// build every function here is empty.
+// The race build's view of a run. Kernel files are compiled with -fsanitize=thread, and race.cc
+// gives the compiler's hooks a meaning of its own: it knows CUDA's barriers, warps and blocks. In any
+// other build every function here is empty.
 #pragma once
 
 #include <cstddef>
