@@ -87,4 +87,16 @@ class DeviceBuffer {
   T* data_ = nullptr;
 };
 
+// Whole once it returns: later launches of any stream see the bytes, and the host does.
+inline void CopyToDevice(void* device, const void* host, size_t bytes) {
+  Check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, CurrentStream()),
+        "cudaMemcpyAsync");
+  Check(cudaStreamSynchronize(CurrentStream()), "cudaStreamSynchronize");
+}
+inline void CopyToHost(void* host, const void* device, size_t bytes) {
+  Check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, CurrentStream()),
+        "cudaMemcpyAsync");
+  Check(cudaStreamSynchronize(CurrentStream()), "cudaStreamSynchronize");
+}
+
 }  // namespace touchstone::simt

@@ -131,6 +131,9 @@ inline void Require(bool condition, Line line = {}) {
   if (!condition) Abandon("trap", line);
 }
 
+void CopyToDevice(void* device, const void* host, size_t bytes);
+void CopyToHost(void* host, const void* device, size_t bytes);
+
 template <typename T>
 class DeviceBuffer {
  public:

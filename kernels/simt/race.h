@@ -1,6 +1,6 @@
 // The race build's view of a run. Kernel files are compiled with -fsanitize=thread, and race.cc
-// gives the compiler's hooks a meaning of its own: it knows CUDA's barriers, warps and blocks. In any
-// other build every function here is empty.
+// gives the compiler's hooks a meaning of its own: it knows CUDA's barriers, warps and blocks. In
+// any other build every function here is empty.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +20,7 @@ void OnStacks(const void* begin, size_t bytes);        // a thread's own memory,
 void OnSharedMemory(const void* begin, size_t bytes);  // unwritten at each block's begin
 void OnAllocate(const void* begin, size_t bytes);      // device memory, unwritten
 void OnFree(const void* begin);
+void OnHostWrite(const void* begin, size_t bytes);  // written between launches
 #else
 inline void OnLaunchBegin() {}
 inline void OnLaunchEnd() {}
@@ -31,6 +32,7 @@ inline void OnStacks(const void*, size_t) {}
 inline void OnSharedMemory(const void*, size_t) {}
 inline void OnAllocate(const void*, size_t) {}
 inline void OnFree(const void*) {}
+inline void OnHostWrite(const void*, size_t) {}
 #endif
 
 // What was found since the last call, a line each; at most 8 of a launch.

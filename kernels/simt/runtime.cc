@@ -97,4 +97,11 @@ void FreeDevice(void* memory) {
   std::free(memory);
 }
 
+void CopyToDevice(void* device, const void* host, size_t bytes) {
+  std::memcpy(device, host, bytes);
+  race::OnHostWrite(device, bytes);
+}
+
+void CopyToHost(void* host, const void* device, size_t bytes) { std::memcpy(host, device, bytes); }
+
 }  // namespace touchstone::simt
