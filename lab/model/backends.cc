@@ -18,9 +18,10 @@ const Implementation& CandidateOf(const std::string& op, const std::string& name
 }
 
 template <typename Storage>
-ReplaceableOps<Storage> OptimizedOps(const Implementation& linear, const Implementation& rmsnorm) {
-  return {linear.As<decltype(Linear<Storage>)>(kDtypeOf<Storage>),
-          rmsnorm.As<decltype(RmsNorm<Storage>)>(kDtypeOf<Storage>)};
+void PutOptimized(const Implementation& linear, const Implementation& rmsnorm,
+                  ReplaceableOps<Storage>* ops) {
+  ops->linear = linear.As<decltype(Linear<Storage>)>(kDtypeOf<Storage>);
+  ops->rmsnorm = rmsnorm.As<decltype(RmsNorm<Storage>)>(kDtypeOf<Storage>);
 }
 
 }  // namespace
@@ -32,7 +33,10 @@ Backend BackendOf(const std::string& name) {
   }
   const Implementation& linear = CandidateOf("linear", "optimized/packed_panels");
   const Implementation& rmsnorm = CandidateOf("rmsnorm", "optimized/lane_vectors");
-  return {OptimizedOps<float>(linear, rmsnorm), OptimizedOps<Bf16>(linear, rmsnorm)};
+  Backend backend;
+  PutOptimized(linear, rmsnorm, &backend.f32);
+  PutOptimized(linear, rmsnorm, &backend.bf16);
+  return backend;
 }
 
 void AddBackendOption(CLI::App* command, std::string* name) {

@@ -2,12 +2,6 @@
 
 #include <numeric>
 
-#include "reference/ops/attention/attention.h"
-#include "reference/ops/kv_append/kv_append.h"
-#include "reference/ops/qk_norm/qk_norm.h"
-#include "reference/ops/rope/rope.h"
-#include "reference/ops/temperature/temperature.h"
-
 namespace touchstone {
 namespace {
 
@@ -22,27 +16,30 @@ Tensor Joined(Tensor x) {
 }
 
 template <typename Storage>
-Tensor Rotated(const Tensor& x, const Tensor& table) {
+Tensor Rotated(const LayerPart& part, const Tensor& x, const Tensor& table) {
   Tensor y(kDtypeOf<Storage>, x.shape);
-  Rope<Storage>(x.As<Storage, 'T', 'H', 'D'>(), table.As<float, 'T', 'J', '2'>(),
-                y.As<Storage, 'T', 'H', 'D'>());
+  part.backend.of<Storage>().rope(x.As<Storage, 'T', 'H', 'D'>(), table.As<float, 'T', 'J', '2'>(),
+                                  y.As<Storage, 'T', 'H', 'D'>());
   return y;
 }
 
 template <typename Storage>
-Tensor UnitHeads(const Tensor& x, double eps) {
+Tensor UnitHeads(const LayerPart& part, const Tensor& x) {
   Tensor y(kDtypeOf<Storage>, x.shape);
-  QkNorm<Storage>(x.As<Storage, 'T', 'H', 'D'>(), static_cast<float>(eps),
-                  y.As<Storage, 'T', 'H', 'D'>());
+  part.backend.of<Storage>().qk_norm(x.As<Storage, 'T', 'H', 'D'>(),
+                                     static_cast<float>(part.config.rms_norm_eps),
+                                     y.As<Storage, 'T', 'H', 'D'>());
   return y;
 }
 
 template <typename Storage>
-Tensor Heated(const Tensor& q, const Tensor& positions, const TextConfig& config) {
+Tensor Heated(const LayerPart& part, const Tensor& q, const Tensor& positions) {
+  const TextConfig& config = part.config;
   Tensor y(kDtypeOf<Storage>, q.shape);
-  Temperature<Storage>(q.As<Storage, 'T', 'H', 'D'>(), positions.As<int64_t, 'T'>(),
-                       static_cast<float>(config.floor_scale),
-                       static_cast<float>(config.attn_scale), y.As<Storage, 'T', 'H', 'D'>());
+  part.backend.of<Storage>().temperature(
+      q.As<Storage, 'T', 'H', 'D'>(), positions.As<int64_t, 'T'>(),
+      static_cast<float>(config.floor_scale), static_cast<float>(config.attn_scale),
+      y.As<Storage, 'T', 'H', 'D'>());
   return y;
 }
 
@@ -72,24 +69,24 @@ Tensor AttentionPart(const LayerPart& part, const Tensor& x, const Tensor& table
   const Tensor v = show("v", InHeads(Project<Storage>(part, x, w.v), D));
 
   if (config.layers.at(static_cast<size_t>(part.layer)).has_rope) {
-    q = show("q_rope", Rotated<Storage>(q, table));
-    k = show("k_rope", Rotated<Storage>(k, table));
+    q = show("q_rope", Rotated<Storage>(part, q, table));
+    k = show("k_rope", Rotated<Storage>(part, k, table));
   }
   if (HasQkNorm(config, part.layer)) {
-    q = show("q_norm", UnitHeads<Storage>(q, config.rms_norm_eps));
-    k = show("k_norm", UnitHeads<Storage>(k, config.rms_norm_eps));
+    q = show("q_norm", UnitHeads<Storage>(part, q));
+    k = show("k_norm", UnitHeads<Storage>(part, k));
   }
   if (HasTemperature(config, part.layer)) {
-    q = show("q_temperature", Heated<Storage>(q, positions, config));
+    q = show("q_temperature", Heated<Storage>(part, q, positions));
   }
 
-  KvAppend<Storage>(std::as_const(k).As<Storage, 'T', 'G', 'D'>(), v.As<Storage, 'T', 'G', 'D'>(),
-                    first, cache->keys.As<Storage, 'S', 'G', 'D'>(),
-                    cache->values.As<Storage, 'S', 'G', 'D'>());
+  part.backend.of<Storage>().kv_append(
+      std::as_const(k).As<Storage, 'T', 'G', 'D'>(), v.As<Storage, 'T', 'G', 'D'>(), first,
+      cache->keys.As<Storage, 'S', 'G', 'D'>(), cache->values.As<Storage, 'S', 'G', 'D'>());
   cache->filled = first + T;
 
   Tensor heads(kDtypeOf<Storage>, q.shape);
-  Attention<Storage>(
+  part.backend.of<Storage>().attention(
       std::as_const(q).As<Storage, 'T', 'H', 'D'>(), Filled<Storage>(cache->keys, cache->filled),
       Filled<Storage>(cache->values, cache->filled), std::as_const(positions).As<int64_t, 'T'>(),
       ChunkOf(config, part.layer), heads.As<Storage, 'T', 'H', 'D'>(), part.threads);

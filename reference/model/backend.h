@@ -1,19 +1,46 @@
-// Which functions compute the ops that have quicker candidates of the same bits. The model calls
-// them through this table; whoever runs it may put others in. The default is the reference.
+// Which functions compute the ops of a forward pass. The model calls every op that has a recipe
+// through this table; whoever runs it may put candidates of the same bits in. The default is the
+// reference.
 #pragma once
 
 #include <type_traits>
 
 #include "reference/formats/bf16.h"
+#include "reference/ops/attention/attention.h"
+#include "reference/ops/combine/combine.h"
+#include "reference/ops/dispatch/dispatch.h"
+#include "reference/ops/embedding/embedding.h"
+#include "reference/ops/expert_linear/expert_linear.h"
+#include "reference/ops/kv_append/kv_append.h"
 #include "reference/ops/linear/linear.h"
+#include "reference/ops/logits/logits.h"
+#include "reference/ops/qk_norm/qk_norm.h"
+#include "reference/ops/residual_add/residual_add.h"
 #include "reference/ops/rmsnorm/rmsnorm.h"
+#include "reference/ops/rope/rope.h"
+#include "reference/ops/router/router.h"
+#include "reference/ops/swiglu/swiglu.h"
+#include "reference/ops/temperature/temperature.h"
 
 namespace touchstone {
 
 template <typename Storage>
 struct ReplaceableOps {
-  decltype(Linear<Storage>)* linear = Linear<Storage>;
+  decltype(Embedding<Storage>)* embedding = Embedding<Storage>;
   decltype(RmsNorm<Storage>)* rmsnorm = RmsNorm<Storage>;
+  decltype(Linear<Storage>)* linear = Linear<Storage>;
+  decltype(Rope<Storage>)* rope = Rope<Storage>;
+  decltype(QkNorm<Storage>)* qk_norm = QkNorm<Storage>;
+  decltype(Temperature<Storage>)* temperature = Temperature<Storage>;
+  decltype(KvAppend<Storage>)* kv_append = KvAppend<Storage>;
+  decltype(Attention<Storage>)* attention = Attention<Storage>;
+  decltype(ResidualAdd<Storage>)* residual_add = ResidualAdd<Storage>;
+  decltype(Router<Storage>)* router = Router<Storage>;
+  decltype(Dispatch<Storage>)* dispatch = Dispatch<Storage>;
+  decltype(ExpertLinear<Storage>)* expert_linear = ExpertLinear<Storage>;
+  decltype(SwiGlu<Storage>)* swiglu = SwiGlu<Storage>;
+  decltype(Combine<Storage>)* combine = Combine<Storage>;
+  decltype(Logits<Storage>)* logits = Logits<Storage>;
 };
 
 struct Backend {

@@ -8,9 +8,6 @@
 #include "reference/model/activation_paths.h"
 #include "reference/model/attention_part.h"
 #include "reference/model/feed_forward_part.h"
-#include "reference/ops/embedding/embedding.h"
-#include "reference/ops/logits/logits.h"
-#include "reference/ops/residual_add/residual_add.h"
 #include "reference/ops/rope_frequencies/rope_frequencies.h"
 #include "reference/ops/rope_table/rope_table.h"
 
@@ -21,7 +18,7 @@ namespace {
 constexpr int64_t kLogitRows = 4096;
 
 template <typename Storage>
-Tensor EmbeddingOf(const std::vector<int64_t>& ids, TextWeights* weights) {
+Tensor EmbeddingOf(const Backend& backend, const std::vector<int64_t>& ids, TextWeights* weights) {
   // Only the rows that are asked for are read; the ids become indices into those.
   std::vector<int64_t> distinct = ids;
   std::sort(distinct.begin(), distinct.end());
@@ -33,8 +30,8 @@ Tensor EmbeddingOf(const std::vector<int64_t>& ids, TextWeights* weights) {
         std::lower_bound(distinct.begin(), distinct.end(), ids[t]) - distinct.begin();
   }
   Tensor h(kDtypeOf<Storage>, {rows.shape[0], table.shape[1]});
-  Embedding<Storage>(std::as_const(rows).As<int64_t, 'T'>(), table.As<Storage, 'V', 'C'>(),
-                     h.As<Storage, 'T', 'C'>());
+  backend.of<Storage>().embedding(std::as_const(rows).As<int64_t, 'T'>(),
+                                  table.As<Storage, 'V', 'C'>(), h.As<Storage, 'T', 'C'>());
   return h;
 }
 
@@ -48,22 +45,24 @@ Tensor Norm(const Backend& backend, const Tensor& x, const Tensor& weight,
 }
 
 template <typename Storage>
-Tensor Sum(const Tensor& a, const Tensor& b) {
+Tensor Sum(const Backend& backend, const Tensor& a, const Tensor& b) {
   Tensor y(kDtypeOf<Storage>, a.shape);
-  ResidualAdd<Storage>(a.As<Storage, 'T', 'C'>(), b.As<Storage, 'T', 'C'>(),
-                       y.As<Storage, 'T', 'C'>());
+  backend.of<Storage>().residual_add(a.As<Storage, 'T', 'C'>(), b.As<Storage, 'T', 'C'>(),
+                                     y.As<Storage, 'T', 'C'>());
   return y;
 }
 
 template <typename Storage>
-Tensor LogitsOf(const Tensor& x, const TextConfig& config, TextWeights* weights, int threads) {
+Tensor LogitsOf(const Backend& backend, const Tensor& x, const TextConfig& config,
+                TextWeights* weights, int threads) {
   const int64_t T = x.shape.at(0), V = config.vocabulary;
   Tensor y(Dtype::kF32, {T, V});
   for (int64_t first = 0; first < V; first += kLogitRows) {
     const int64_t count = std::min(kLogitRows, V - first);
     const Tensor weight = weights->LmHeadRows(first, count);
     const View<float, 'T', 'V'> columns{y.values<float>() + first, {T, count}, {V, 1}};
-    Logits<Storage>(x.As<Storage, 'T', 'C'>(), weight.As<Storage, 'V', 'C'>(), columns, threads);
+    backend.of<Storage>().logits(x.As<Storage, 'T', 'C'>(), weight.As<Storage, 'V', 'C'>(), columns,
+                                 threads);
   }
   return y;
 }
@@ -84,13 +83,14 @@ Tensor LayerOf(const TextConfig& config, int64_t layer, TextWeights* weights, co
       Shown(observe, p + "/attention_norm", Norm<Storage>(backend, h, w->attention_norm, config));
   const Tensor attended =
       AttentionPart<Storage>({config, layer, *w, threads, backend, observe}, x, table, cache);
-  const Tensor middle = Shown(observe, p + "/attention_residual", Sum<Storage>(h, attended));
+  const Tensor middle =
+      Shown(observe, p + "/attention_residual", Sum<Storage>(backend, h, attended));
 
   const Tensor z = Shown(observe, p + "/feed_forward_norm",
                          Norm<Storage>(backend, middle, w->feed_forward_norm, config));
   const Tensor f =
       FeedForwardPart<Storage>({config, layer, *w, threads, backend, observe}, z, weights);
-  return Shown(observe, p + "/output", Sum<Storage>(middle, f));
+  return Shown(observe, p + "/output", Sum<Storage>(backend, middle, f));
 }
 
 }  // namespace
@@ -117,7 +117,7 @@ Decoder::Decoder(const TextConfig& config, TextWeights* weights, int threads,
 Tensor Decoder::Embed(const std::vector<int64_t>& ids, const Observer& observe) const {
   for (const int64_t id : ids) TOUCHSTONE_REQUIRE(0 <= id && id < config_.vocabulary);
   return Shown(observe, "embedding", ByStorage(weights_->storage(), [&]<typename Storage>() {
-                 return EmbeddingOf<Storage>(ids, weights_);
+                 return EmbeddingOf<Storage>(backend_, ids, weights_);
                }));
 }
 
@@ -147,7 +147,7 @@ Tensor Decoder::RunLogits(const Tensor& h, const Observer& observe) const {
   return Shown(observe, "output/logits", ByStorage(weights_->storage(), [&]<typename Storage>() {
                  const Tensor x =
                      Shown(observe, "final_norm", Norm<Storage>(backend_, h, norm, config_));
-                 return LogitsOf<Storage>(x, config_, weights_, threads_);
+                 return LogitsOf<Storage>(backend_, x, config_, weights_, threads_);
                }));
 }
 

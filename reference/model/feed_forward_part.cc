@@ -2,13 +2,6 @@
 
 #include <algorithm>
 
-#include "reference/ops/combine/combine.h"
-#include "reference/ops/dispatch/dispatch.h"
-#include "reference/ops/expert_linear/expert_linear.h"
-#include "reference/ops/residual_add/residual_add.h"
-#include "reference/ops/router/router.h"
-#include "reference/ops/swiglu/swiglu.h"
-
 namespace touchstone {
 namespace {
 
@@ -20,8 +13,8 @@ Tensor DenseSwiGlu(const LayerPart& part, const Tensor& z, const std::string& pr
   const Tensor gate = part.Show(p + "gate", Project<Storage>(part, z, part.weights.gate));
   const Tensor up = part.Show(p + "up", Project<Storage>(part, z, part.weights.up));
   Tensor activation(kDtypeOf<Storage>, gate.shape);
-  SwiGlu<Storage>(gate.As<Storage, 'T', 'F'>(), up.As<Storage, 'T', 'F'>(),
-                  activation.As<Storage, 'T', 'F'>());
+  part.backend.of<Storage>().swiglu(gate.As<Storage, 'T', 'F'>(), up.As<Storage, 'T', 'F'>(),
+                                    activation.As<Storage, 'T', 'F'>());
   activation = part.Show(p + "activation", std::move(activation));
   return Project<Storage>(part, activation, part.weights.down);
 }
@@ -47,8 +40,9 @@ View<Storage, 'T', 'F'> AsTokens(View<Storage, 'R', 'F'> x) {
 
 // One expert over its own rows. Weights are stored input-major and read in place.
 template <typename Storage>
-void RunExpert(const ExpertWeights& w, int64_t first, int64_t count, ExpertRows* rows,
-               int threads) {
+void RunExpert(const LayerPart& part, const ExpertWeights& w, int64_t first, int64_t count,
+               ExpertRows* rows) {
+  const ReplaceableOps<Storage>& ops = part.backend.of<Storage>();
   const int64_t C = w.gate.shape.at(0), F = w.gate.shape.at(1);
   Tensor offsets(Dtype::kI64, {2});
   offsets.values<int64_t>()[1] = count;
@@ -62,11 +56,11 @@ void RunExpert(const ExpertWeights& w, int64_t first, int64_t count, ExpertRows*
   const auto u = RowsOf<Storage, 'F'>(&rows->up, first, count);
   const auto a = RowsOf<Storage, 'F'>(&rows->activation, first, count);
   const auto y = RowsOf<Storage, 'C'>(&rows->down, first, count);
-  ExpertLinear<Storage>(x, gate, own, g, threads);
-  ExpertLinear<Storage>(x, up, own, u, threads);
-  SwiGlu<Storage>(AsTokens<Storage>(g), AsTokens<Storage>(u), AsTokens<Storage>(a));
-  ExpertLinear<Storage>(View<const Storage, 'R', 'C'>{a.data, a.shape, a.stride}, down, own,
-                        View<Storage, 'R', 'F'>{y.data, y.shape, y.stride}, threads);
+  ops.expert_linear(x, gate, own, g, part.threads);
+  ops.expert_linear(x, up, own, u, part.threads);
+  ops.swiglu(AsTokens<Storage>(g), AsTokens<Storage>(u), AsTokens<Storage>(a));
+  ops.expert_linear(View<const Storage, 'R', 'C'>{a.data, a.shape, a.stride}, down, own,
+                    View<Storage, 'R', 'F'>{y.data, y.shape, y.stride}, part.threads);
 }
 
 // Rows in the order of experts, as (T, A, ...) in the order of `chosen`: the order of rows depends
@@ -98,14 +92,15 @@ Tensor Routed(const LayerPart& part, const Tensor& z, const Tensor& chosen, cons
   ExpertRows rows{Tensor(storage, wide),       Tensor(storage, narrow), Tensor(storage, narrow),
                   Tensor(storage, narrow),     Tensor(storage, wide),   Tensor(Dtype::kI64, {R}),
                   Tensor(Dtype::kI64, {E + 1})};
-  Dispatch<Storage>(z.As<Storage, 'T', 'C'>(), chosen.As<int64_t, 'T', 'A'>(),
-                    scores.As<Storage, 'T', 'A'>(), rows.input.As<Storage, 'R', 'C'>(),
-                    rows.row_token.As<int64_t, 'R'>(), rows.offsets.As<int64_t, 'O'>());
+  part.backend.of<Storage>().dispatch(
+      z.As<Storage, 'T', 'C'>(), chosen.As<int64_t, 'T', 'A'>(), scores.As<Storage, 'T', 'A'>(),
+      rows.input.As<Storage, 'R', 'C'>(), rows.row_token.As<int64_t, 'R'>(),
+      rows.offsets.As<int64_t, 'O'>());
   for (int64_t e = 0; e < E; ++e) {
     const int64_t first = rows.offsets.values<int64_t>()[e];
     const int64_t count = rows.offsets.values<int64_t>()[e + 1] - first;
     if (count == 0) continue;
-    RunExpert<Storage>(*weights->Expert(part.layer, e), first, count, &rows, part.threads);
+    RunExpert<Storage>(part, *weights->Expert(part.layer, e), first, count, &rows);
   }
   if (part.observe) {
     part.Show("feed_forward/expert_input", ByToken(rows.input, rows, chosen));
@@ -115,8 +110,9 @@ Tensor Routed(const LayerPart& part, const Tensor& z, const Tensor& chosen, cons
     part.Show("feed_forward/expert_down", ByToken(rows.down, rows, chosen));
   }
   Tensor sum(storage, z.shape);
-  Combine<Storage>(std::as_const(rows.down).As<Storage, 'R', 'C'>(),
-                   std::as_const(rows.row_token).As<int64_t, 'R'>(), sum.As<Storage, 'T', 'C'>());
+  part.backend.of<Storage>().combine(std::as_const(rows.down).As<Storage, 'R', 'C'>(),
+                                     std::as_const(rows.row_token).As<int64_t, 'R'>(),
+                                     sum.As<Storage, 'T', 'C'>());
   return sum;
 }
 
@@ -126,8 +122,8 @@ Tensor Mixture(const LayerPart& part, const Tensor& z, TextWeights* weights) {
       part.Show("feed_forward/router_logits", Project<Storage>(part, z, part.weights.router));
   Tensor chosen(Dtype::kI64, {z.shape.at(0), part.config.experts_a_token});
   Tensor scores(kDtypeOf<Storage>, chosen.shape);
-  Router<Storage>(logits.As<Storage, 'T', 'E'>(), chosen.As<int64_t, 'T', 'A'>(),
-                  scores.As<Storage, 'T', 'A'>());
+  part.backend.of<Storage>().router(logits.As<Storage, 'T', 'E'>(), chosen.As<int64_t, 'T', 'A'>(),
+                                    scores.As<Storage, 'T', 'A'>());
   chosen = part.Show("feed_forward/chosen", std::move(chosen));
   scores = part.Show("feed_forward/scores", std::move(scores));
 
@@ -135,8 +131,8 @@ Tensor Mixture(const LayerPart& part, const Tensor& z, TextWeights* weights) {
       part.Show("feed_forward/routed", Routed<Storage>(part, z, chosen, scores, weights));
   const Tensor shared = part.Show("feed_forward/shared", DenseSwiGlu<Storage>(part, z, "shared_"));
   Tensor sum(kDtypeOf<Storage>, z.shape);
-  ResidualAdd<Storage>(shared.As<Storage, 'T', 'C'>(), routed.As<Storage, 'T', 'C'>(),
-                       sum.As<Storage, 'T', 'C'>());
+  part.backend.of<Storage>().residual_add(
+      shared.As<Storage, 'T', 'C'>(), routed.As<Storage, 'T', 'C'>(), sum.As<Storage, 'T', 'C'>());
   return sum;
 }
 
