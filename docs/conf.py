@@ -7,7 +7,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / "sphinx"))
 
 project = "Touchstone"
 copyright = "the Touchstone authors, Apache-2.0"
-extensions = ["myst_parser", "drawings", "followed_token", "formulas", "op_pages",
+extensions = ["myst_parser", "drawings", "followed_token", "formulas", "kernel_sections",
+              "op_pages",
               "repository_files", "tsv_table"]
 exclude_patterns = ["sphinx"]
 

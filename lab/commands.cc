@@ -9,6 +9,7 @@
 #include "golden/hdf5_file.h"
 #include "lab/errors.h"
 #include "lab/golden_ops.h"
+#include "lab/hardware_runs.h"
 #include "lab/input_class.h"
 #include "lab/progress_line.h"
 #include "lab/report.h"
@@ -126,8 +127,12 @@ int ListCommand(bool json) {
       continue;
     }
     std::string implementations;
-    for (size_t i = 1; i < op->implementations.size(); ++i)
-      implementations += fmt::format(" {}", op->implementations[i].name);
+    for (size_t i = 1; i < op->implementations.size(); ++i) {
+      const std::string& name = op->implementations[i].name;
+      const std::vector<std::string> unproven = UnprovenWrappers(op->name, name);
+      implementations += fmt::format("\n    {}", name);
+      if (!unproven.empty()) implementations += fmt::format("  UNPROVEN {}", Joined(unproven));
+    }
     text += fmt::format("  {:<22} {:<28} {} cases{}{}\n", op->name, op->title, CasesOf(*op).size(),
                         op->is_chain() ? ", a chain" : "", implementations);
   }

@@ -1,6 +1,7 @@
 #include "lab/report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <cstdio>
@@ -68,7 +69,11 @@ std::string TableLine(const OpReport& report) {
     } else {
       line += fmt::format("{:>7} {:>8} {:>9} ", "-", "-", "-");
     }
-    line += fmt::format("{:>8.2f}\n", report.seconds);
+    line += fmt::format("{:>8.2f}", report.seconds);
+    if (!report.unproven.empty()) {
+      line += fmt::format("  UNPROVEN {}", fmt::join(report.unproven, ", "));
+    }
+    line += "\n";
   }
   for (const Failure& failure : report.failures) {
     line += fmt::format("  FAILED {}\n", Describe(report, failure));
@@ -114,6 +119,7 @@ std::string Json(const std::vector<OpReport>& reports) {
                         {"bits_compared", report.bits_compared},
                         {"seconds", report.seconds}};
     if (!report.reason.empty()) row["reason"] = report.reason;
+    if (!report.unproven.empty()) row["unproven"] = report.unproven;
     ordered_json classes = ordered_json::object();
     for (const auto& [name, strength] : report.strength) {
       classes[name] = {{"smallest_rejected", strength.smallest_rejected},

@@ -12,6 +12,7 @@
 
 #include "lab/errors.h"
 #include "lab/golden_ops.h"
+#include "lab/hardware_runs.h"
 #include "lab/input_class.h"
 #include "lab/kernel/built_in_kernel.h"
 #include "lab/kernel/kernel_verify.h"
@@ -144,6 +145,7 @@ OpReport VerifyImplementation(const OpSpec& op, const Implementation& implementa
   how.threads = options.threads;
   const KernelReport judged = JudgeKernel(op, &kernel, how);
   OpReport report{.op = op.name, .implementation = implementation.name};
+  report.unproven = UnprovenWrappers(op.name, implementation.name);
   report.cases = judged.Ran();
   report.bound.compared = report.bits_compared = judged.bits_compared;
   report.bound.outside = judged.bits_different;

@@ -58,6 +58,8 @@ struct OpReport {
   std::string implementation;  // "reference" or the candidate's name
   Verdict verdict = Verdict::kFailed;
   std::string reason = {};  // of NOT RUN
+  // Wrappers of PTX that it uses and that no GPU has confirmed: "ptx/cp_async".
+  std::vector<std::string> unproven = {};
   int64_t cases = 0;
   Comparison bound = {};  // in the bounded contract: the hull over inner rounding places
   int64_t bits_compared = 0;

@@ -16,6 +16,7 @@ SECTIONS = [
     "Formula",
     "Contract",
     "The lines that run",
+    "The kernels",
     "The second reference",
     "A worked example",
     "The inputs",
@@ -92,9 +93,15 @@ def breaches():
                      f"reference/exact/{op}.cc", f"lab/ops/{op}.cc"):
             if f"{{literalinclude}} ../../{path}\n" not in text:
                 yield f"docs/ops/{op}.md: shows nothing of {path}"
+        if f"{{kernels-of}} {op}\n" not in text:
+            yield f"docs/ops/{op}.md: does not show the op's kernels"
 
     text = (DOCS / "ops/chains.md").read_text(encoding="utf-8")
     yield from same("docs/ops/chains.md", chains(), re.findall(r"^## `(.*)`$", text, re.MULTILINE))
+
+    for chain in chains():
+        if f"{{kernels-of}} {chain}\n" not in text:
+            yield f"docs/ops/chains.md: does not show the kernels of {chain}"
 
     chapter = (DOCS / "chapters/numerics_contract.md").read_text(encoding="utf-8")
     program = (ROOT / "lab/rules.cc").read_text(encoding="utf-8")

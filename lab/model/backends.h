@@ -1,6 +1,5 @@
-// The backends that the program offers by `--backend`: which implementations compute the ops that
-// the model lets be replaced. All give the same bits; `verify` and the golden models hold them to
-// it.
+// Who computes a model's ops: `--backend` chooses among the implementations for this processor,
+// `--device` another device. All give the same bits; `verify` and the golden models hold them to it.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -10,11 +9,18 @@
 
 namespace touchstone::lab {
 
-// "reference", or "optimized": the candidates under optimized/. Throws UsageError for another name,
-// KernelUnavailable where the program was built without a candidate.
-Backend BackendOf(const std::string& name);
+struct BackendChoice {
+  std::string name = "reference";
+  std::string device = "cpu";
+};
 
-// Adds `--backend`; the name it sets is "reference" where the command line gives none.
-void AddBackendOption(CLI::App* command, std::string* name);
+// By name: "reference", or "optimized", the candidates under optimized/. By device: "cpu"; "simt",
+// the CUDA kernels under the CPU execution model; "cuda", the same kernels on a GPU. Throws
+// UsageError for another name or for a backend on another device than the CPU, KernelUnavailable
+// where the program was built without a candidate or there is no GPU.
+Backend BackendOf(const BackendChoice& choice);
+
+// Adds `--backend` and `--device`.
+void AddBackendOptions(CLI::App* command, BackendChoice* choice);
 
 }  // namespace touchstone::lab

@@ -22,7 +22,8 @@ namespace touchstone::lab {
 namespace {
 
 struct GenerateOptions {
-  std::string model, prompt_ids, prompt, recipe = "f32", backend;
+  std::string model, prompt_ids, prompt, recipe = "f32";
+  BackendChoice backend;
   bool has_prompt = false, no_bos = false, ids = false;
   int64_t max_new = 64;
   double temperature = 0.0, top_p = 1.0;
@@ -168,7 +169,7 @@ void AddGenerateCommand(CLI::App* app, RunCommand* run) {
   generate->add_option("--top-p", options->top_p, "the nucleus (default: 1, all tokens)");
   generate->add_option("--seed", options->seed, "of sampling (default: 1)")
       ->check(UnsignedInteger());
-  AddBackendOption(generate, &options->backend);
+  AddBackendOptions(generate, &options->backend);
   options->threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   generate->add_option("--threads", options->threads, "threads (default: all)")
       ->check(CLI::Range(1, 1024));

@@ -23,7 +23,8 @@ namespace touchstone::lab {
 namespace {
 
 struct TraceOptions {
-  std::string model, inputs, recipe, layers, out, backend;
+  std::string model, inputs, recipe, layers, out;
+  BackendChoice backend;
   int64_t prefill = 0;
   int threads = 1;
 };
@@ -86,7 +87,7 @@ void AddTraceCommand(CLI::App* app, RunCommand* run) {
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 24));
   trace->add_option("--layers", options->layers, "layers to write, 0,3,5-7 (default: all)");
   trace->add_option("--out", options->out, "the HDF5 file to write")->required();
-  AddBackendOption(trace, &options->backend);
+  AddBackendOptions(trace, &options->backend);
   options->threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   trace->add_option("--threads", options->threads, "threads (default: all)")
       ->check(CLI::Range(1, 1024));

@@ -128,7 +128,7 @@ TEST_P(GoldenModel, HasTheHashesOfTheManifest) {
 
 // 19 tokens together and the others one by one, so that both ways of the optimized linear run.
 TEST_P(GoldenModel, HasTheSameBitsWithTheOptimizedBackend) {
-  const Backend optimized = BackendOf("optimized");
+  const Backend optimized = BackendOf({.name = "optimized"});
   ASSERT_NE(optimized.f32.linear, Backend().f32.linear);
   ASSERT_NE(optimized.bf16.rmsnorm, Backend().bf16.rmsnorm);
   const golden::Manifest manifest = golden::ReadManifest(RepositoryRoot() + "/golden/MANIFEST");
