@@ -34,7 +34,8 @@ def last_run(kernel):
     if not runs:
         return "NEVER RUN ON A GPU."
     row = runs[-1]
-    return f"Last run on a GPU: {row['verdict']}, {row['gpu']}, {row['date']}, driver {row['driver']}."
+    return (f"Last run on a GPU: {row['verdict']}, {row['gpu']}, {row['date']}, "
+            f"driver {row['driver']}.")
 
 
 def code(path):

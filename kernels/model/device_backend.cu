@@ -17,7 +17,7 @@ namespace {
 template <typename Storage>
 void Put(ReplaceableOps<Storage>* ops) {
 #define TOUCHSTONE_STAGED(op, Function, algorithm) \
-  ops->op = Staged<static_cast<decltype(Function<Storage>)*>(op::algorithm)>::Call;
+  ops->op = Staged<static_cast<std::decay_t<decltype(Function<Storage>)>>(op::algorithm)>::Call;
   TOUCHSTONE_STAGED(rmsnorm, RmsNorm, block_per_row)
 #undef TOUCHSTONE_STAGED
 }

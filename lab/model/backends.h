@@ -1,5 +1,6 @@
 // Who computes a model's ops: `--backend` chooses among the implementations for this processor,
-// `--device` another device. All give the same bits; `verify` and the golden models hold them to it.
+// `--device` another device. All give the same bits; `verify` and the golden models hold them to
+// it.
 #pragma once
 
 #include <CLI/CLI.hpp>

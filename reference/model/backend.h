@@ -24,23 +24,24 @@
 
 namespace touchstone {
 
+// Pointers to functions, by decay: nvcc 13.0 takes decltype(F<T>)* for a pointer to a reference.
 template <typename Storage>
 struct ReplaceableOps {
-  decltype(Embedding<Storage>)* embedding = Embedding<Storage>;
-  decltype(RmsNorm<Storage>)* rmsnorm = RmsNorm<Storage>;
-  decltype(Linear<Storage>)* linear = Linear<Storage>;
-  decltype(Rope<Storage>)* rope = Rope<Storage>;
-  decltype(QkNorm<Storage>)* qk_norm = QkNorm<Storage>;
-  decltype(Temperature<Storage>)* temperature = Temperature<Storage>;
-  decltype(KvAppend<Storage>)* kv_append = KvAppend<Storage>;
-  decltype(Attention<Storage>)* attention = Attention<Storage>;
-  decltype(ResidualAdd<Storage>)* residual_add = ResidualAdd<Storage>;
-  decltype(Router<Storage>)* router = Router<Storage>;
-  decltype(Dispatch<Storage>)* dispatch = Dispatch<Storage>;
-  decltype(ExpertLinear<Storage>)* expert_linear = ExpertLinear<Storage>;
-  decltype(SwiGlu<Storage>)* swiglu = SwiGlu<Storage>;
-  decltype(Combine<Storage>)* combine = Combine<Storage>;
-  decltype(Logits<Storage>)* logits = Logits<Storage>;
+  std::decay_t<decltype(Embedding<Storage>)> embedding = Embedding<Storage>;
+  std::decay_t<decltype(RmsNorm<Storage>)> rmsnorm = RmsNorm<Storage>;
+  std::decay_t<decltype(Linear<Storage>)> linear = Linear<Storage>;
+  std::decay_t<decltype(Rope<Storage>)> rope = Rope<Storage>;
+  std::decay_t<decltype(QkNorm<Storage>)> qk_norm = QkNorm<Storage>;
+  std::decay_t<decltype(Temperature<Storage>)> temperature = Temperature<Storage>;
+  std::decay_t<decltype(KvAppend<Storage>)> kv_append = KvAppend<Storage>;
+  std::decay_t<decltype(Attention<Storage>)> attention = Attention<Storage>;
+  std::decay_t<decltype(ResidualAdd<Storage>)> residual_add = ResidualAdd<Storage>;
+  std::decay_t<decltype(Router<Storage>)> router = Router<Storage>;
+  std::decay_t<decltype(Dispatch<Storage>)> dispatch = Dispatch<Storage>;
+  std::decay_t<decltype(ExpertLinear<Storage>)> expert_linear = ExpertLinear<Storage>;
+  std::decay_t<decltype(SwiGlu<Storage>)> swiglu = SwiGlu<Storage>;
+  std::decay_t<decltype(Combine<Storage>)> combine = Combine<Storage>;
+  std::decay_t<decltype(Logits<Storage>)> logits = Logits<Storage>;
 };
 
 struct Backend {
