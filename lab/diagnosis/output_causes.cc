@@ -174,27 +174,60 @@ Found OtherRounding(const Suspect& suspect) {
   return {};
 }
 
-// Wrong elements that are right ones of another place: source(at) is where an element came from.
-using Move = std::function<bool(const std::vector<int64_t>& shape, std::vector<int64_t>* at)>;
+// Wrong elements that may be right ones of another place. Some agree by chance, or because the
+// bound there is wide: only most of the wrong elements, telling ones of several values, are a move.
+class Moves {
+ public:
+  explicit Moves(const Suspect& suspect) : suspect_(suspect) {}
 
-bool Moved(const Suspect& suspect, const Move& source) {
-  int64_t moved = 0, lost = 0;
-  std::set<double> values;  // few different ones may agree by chance
+  // An element whose right place the move leaves unknown.
+  void AddLost() { ++wrong_; }
+  // Element i may be what belongs to j; false ends the matter.
+  bool Add(const Argument& output, int64_t i, int64_t j) {
+    if (!Accepts(suspect_, output, i, j)) return false;
+    ++wrong_;
+    moved_.push_back({&output, i, j});
+    return true;
+  }
+  bool Convince() const {
+    int64_t telling = 0;
+    std::set<double> values;
+    for (const Element& e : moved_) {
+      if (!IsTelling(suspect_, *e.output, e.i, e.j)) continue;
+      ++telling;
+      values.insert(suspect_.got.at(e.output->name).Real(e.i));
+    }
+    return 2 * telling > wrong_ && values.size() >= 4;
+  }
+
+ private:
+  struct Element {
+    const Argument* output;
+    int64_t i, j;
+  };
+  const Suspect& suspect_;
+  std::vector<Element> moved_;
+  int64_t wrong_ = 0;
+};
+
+// source(at) is where an element came from; false: from nowhere.
+using Source = std::function<bool(const std::vector<int64_t>& shape, std::vector<int64_t>* at)>;
+
+bool Moved(const Suspect& suspect, const Source& source) {
+  Moves moves(suspect);
   for (const auto& [name, wrong] : suspect.wrong) {
     const Argument& output = suspect.c.op->argument(name);
     const std::vector<int64_t>& shape = suspect.got.at(name).shape;
     for (const int64_t i : wrong) {
       std::vector<int64_t> at = CoordinatesOf(shape, i);
       if (!source(shape, &at)) {
-        ++lost;
-        continue;
+        moves.AddLost();
+      } else if (!moves.Add(output, i, IndexOf(shape, at))) {
+        return false;
       }
-      if (!Accepts(suspect, output, i, IndexOf(shape, at))) return false;
-      ++moved;
-      values.insert(suspect.got.at(name).Real(i));
     }
   }
-  return moved >= lost && values.size() >= 4;
+  return moves.Convince();
 }
 
 Found AlongALetter(const Suspect& suspect) {
@@ -222,7 +255,7 @@ Found AlongALetter(const Suspect& suspect) {
   for (const char letter : letters) {
     for (const Step& step : steps) {
       bool concerned = true;
-      const Move move = [&](const std::vector<int64_t>& shape, std::vector<int64_t>* at) {
+      const Source source = [&](const std::vector<int64_t>& shape, std::vector<int64_t>* at) {
         // Outputs of one shape have their letters in one order; others are asked one by one.
         for (const auto& [name, wrong] : suspect.wrong) {
           const Argument& output = suspect.c.op->argument(name);
@@ -236,7 +269,7 @@ Found AlongALetter(const Suspect& suspect) {
         }
         return false;
       };
-      if (Moved(suspect, move) && concerned) {
+      if (Moved(suspect, source) && concerned) {
         return fmt::format(fmt::runtime(step.words), LowerCase(letter));
       }
     }
@@ -248,7 +281,7 @@ Found AlongALetter(const Suspect& suspect) {
 Found Transposed(const Suspect& suspect) {
   const std::vector<int64_t> tiles = {0, 4, 8, 16, 32, 64};
   for (const int64_t tile : tiles) {
-    const Move move = [tile](const std::vector<int64_t>& shape, std::vector<int64_t>* at) {
+    const Source source = [tile](const std::vector<int64_t>& shape, std::vector<int64_t>* at) {
       const size_t d = shape.size();
       if (d < 2) return false;
       int64_t &i = (*at)[d - 2], &j = (*at)[d - 1];
@@ -262,7 +295,7 @@ Found Transposed(const Suspect& suspect) {
       j = j0 + down;
       return i < shape[d - 2] && j < shape[d - 1];
     };
-    if (!Moved(suspect, move)) continue;
+    if (!Moved(suspect, source)) continue;
     for (const auto& [name, wrong] : suspect.wrong) {
       if (wrong.empty()) continue;
       const std::string& dims = suspect.c.op->argument(name).dims;
@@ -282,11 +315,12 @@ Found WholeTensorTransposed(const Suspect& suspect) {
     const std::vector<int64_t>& shape = suspect.got.at(name).shape;
     if (wrong.size() < 4 || shape.size() < 2) continue;
     const int64_t rows = shape[shape.size() - 2], cols = shape.back(), matrix = rows * cols;
+    Moves moves(suspect);
     const bool explains = std::all_of(wrong.begin(), wrong.end(), [&](int64_t i) {
       const int64_t in = i % matrix;
-      return Accepts(suspect, output, i, i - in + in % rows * cols + in / rows);
+      return moves.Add(output, i, i - in + in % rows * cols + in / rows);
     });
-    if (explains) return fmt::format("{} is written column by column", name);
+    if (explains && moves.Convince()) return fmt::format("{} is written column by column", name);
   }
   return {};
 }

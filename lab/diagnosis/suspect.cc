@@ -8,7 +8,16 @@
 namespace touchstone::lab {
 namespace {
 
-// Whether the bound of element j of an output says nothing, or accepts x.
+// Whether the bound of element j of an output says anything.
+bool IsDecided(const Suspect& suspect, const Argument& output, const Tensor& got, int64_t j) {
+  if (got.dtype == Dtype::kI64) return true;
+  if (suspect.expected.results.reals.at(output.name).undecidable.data()[j]) return false;
+  if (!output.dims.starts_with('T') || suspect.expected.open_tokens.empty()) return true;
+  const int64_t token = got.count() / suspect.c.size('T');
+  return !suspect.expected.open_tokens.contains(j / token);
+}
+
+// Whether the bound of element j of an output says nothing, or accepts element i of `got`.
 bool InBound(const Suspect& suspect, const Argument& output, const Tensor& got, int64_t i,
              int64_t j) {
   const size_t at = static_cast<size_t>(j);
@@ -16,12 +25,8 @@ bool InBound(const Suspect& suspect, const Argument& output, const Tensor& got, 
     const auto& accepted = suspect.expected.results.choices.at(output.name).at(at);
     return std::find(accepted.begin(), accepted.end(), got.values<int64_t>()[i]) != accepted.end();
   }
+  if (!IsDecided(suspect, output, got, j)) return true;
   const exact::Enclosure& e = suspect.expected.results.reals.at(output.name);
-  if (e.undecidable.data()[j]) return true;
-  if (output.dims.starts_with('T') && !suspect.expected.open_tokens.empty()) {
-    const int64_t token = got.count() / suspect.c.size('T');
-    if (suspect.expected.open_tokens.contains(j / token)) return true;
-  }
   const double x = got.Real(i);
   if (std::isnan(e.value.data()[j])) return std::isnan(x);
   return exact::RoundReal(e.lower.data()[j], got.dtype) <= x &&
@@ -60,6 +65,28 @@ bool Accepts(const Suspect& suspect, const Argument& output, int64_t i, int64_t 
   const Tensor& got = suspect.got.at(output.name);
   if (SameBits(got, i, suspect.right.at(output.name), j)) return true;
   return suspect.outside && InBound(suspect, output, got, i, j);
+}
+
+bool IsTelling(const Suspect& suspect, const Argument& output, int64_t i, int64_t j) {
+  constexpr int64_t kOthers = 64;
+  constexpr int64_t kMostByChance = 8;  // one of so many, at most
+  const Tensor& got = suspect.got.at(output.name);
+  const Tensor& right = suspect.right.at(output.name);
+  if (!IsDecided(suspect, output, got, j)) return false;
+  const double value = right.Real(j);
+  if (got.dtype != Dtype::kI64 && (value == 0.0 || !std::isfinite(value))) return false;
+  int64_t asked = 0, accepted = 0;
+  for (int64_t n = 1; n <= kOthers; ++n) {
+    // A large odd step does not stay in one row or column.
+    const int64_t k = (j + n * 1000003) % right.count();
+    if (k == j) continue;
+    ++asked;
+    accepted += Accepts(suspect, output, i, k) || SameBits(right, k, right, j) ||
+                        (suspect.outside && InBound(suspect, output, right, k, j))
+                    ? 1
+                    : 0;
+  }
+  return asked > 0 && accepted * kMostByChance <= asked;
 }
 
 Suspect SuspectOf(const Sample& sample, const Tensors& right) {

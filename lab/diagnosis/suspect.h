@@ -24,6 +24,11 @@ Suspect SuspectOf(const Sample& sample, const Tensors& right);
 // Whether element i of the output may be what element j of the right answer is.
 bool Accepts(const Suspect& suspect, const Argument& output, int64_t i, int64_t j);
 
+// Whether that tells anything: the right answer at j is decided and a number but 0, and few other
+// elements would be accepted there, or accept element i. Wide bounds and frequent values accept by
+// chance.
+bool IsTelling(const Suspect& suspect, const Argument& output, int64_t i, int64_t j);
+
 // Bits of one element, NaN canonical.
 bool SameBits(const Tensor& a, int64_t i, const Tensor& b, int64_t j);
 

@@ -284,6 +284,51 @@ TEST(Diagnosis, FaultsInOnePlaceAreNoRounding) {
   EXPECT_FALSE(blamed(unadded)) << CausesOf(unadded);
 }
 
+// The first kernels below take one input for 0 or for 1; the bounds of what they get wrong are
+// wide, say nothing, or the same in many places.
+TEST(Diagnosis, NoIndexIsBlamedForWhatAgreesByChance) {
+  struct Blind {
+    const char *op, *name, *input;
+    float value;
+  };
+  const auto blamed = [](const Trial& trial) {
+    const std::string causes = CausesOf(trial);
+    return causes.find("off by one") != std::string::npos ||
+           causes.find("swapped") != std::string::npos ||
+           causes.find("column by column") != std::string::npos ||
+           causes.find("what belongs to") != std::string::npos;
+  };
+  for (const Blind& blind :
+       {Blind{"moe_block", "bf16/ties/A1_C16_E4_F12_T3", "shared_down", 0.0f},
+        Blind{"moe_block", "bf16/ties/A1_C16_E4_F12_T3", "gate", 0.0f},
+        Blind{"attention", "f32/wide/D8_G2_H4_S7_T4", "q", 1.0f},
+        Blind{"attention", "bf16/wide/D8_G2_H4_S7_T4", "q", 1.0f},
+        Blind{"linear", "f32/zeros_first/C64_F64_T12", "x", 0.0f},
+        Blind{"gate_up_swiglu", "f32/specials/C48_F11_T3", "x", 1.0f},
+        Blind{"nope_attention_block", "f32/outliers/C12_D8_G2_H4_S10_T3", "wo", 1.0f}}) {
+    Trial trial = TrialOf(blind.op, blind.name);
+    trial.sample.got = trial.sample.inputs;
+    Tensor& input = trial.sample.got.at(blind.input);
+    for (int64_t i = 0; i < input.count(); ++i) input.SetReal(i, blind.value);
+    lab::Run(trial.sample.c, &trial.sample.got, 1);
+    EXPECT_FALSE(blamed(trial)) << blind.op << "/" << blind.name << ": " << CausesOf(trial);
+  }
+  // Without the residual the second of two rows happens to be what the first one should be: half of
+  // what is wrong, and not more.
+  Trial half = TrialOf("residual_add", "f32/integers/C80_T2");
+  Tensors& inputs = half.sample.inputs;
+  Tensor &residual = inputs.at("a"), &added = inputs.at("b");
+  for (int64_t c = 0; c < 80; ++c) {
+    residual.SetReal(c, static_cast<float>(3 * c + 1));
+    residual.SetReal(80 + c, static_cast<float>(5 * c + 2));
+    added.SetReal(80 + c, static_cast<float>(residual.Real(c) + added.Real(c)));
+  }
+  half.right = inputs;
+  lab::Run(half.sample.c, &half.right, 1);
+  half.sample.got.insert_or_assign("y", added);
+  EXPECT_FALSE(blamed(half)) << CausesOf(half);
+}
+
 TEST(Diagnosis, UnsoundArithmeticIsNamed) {
   EXPECT_SAYS(CausesOf(UnderProfile("residual_add", "f32/subnormals/C80_T3", "flush=both")),
               "flushed to zero");
