@@ -20,6 +20,14 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kLedgerEvery{1};
 
+// Says what stands in the way of the folder, before anything is run or made.
+void RequireNoOther(const std::string& folder) {
+  std::error_code error;
+  if (std::filesystem::exists(folder, error) && !std::filesystem::is_directory(folder, error)) {
+    throw lab::UsageError(fmt::format("--out {}: no folder, and none can be made", folder));
+  }
+}
+
 // The folder, made where it is missing.
 void RequireFolder(const std::string& folder) {
   std::error_code error;
@@ -38,8 +46,7 @@ class Run {
   Run(const lab::OpSpec& op, const FuzzOptions& options, const MakeKernel& make_kernel,
       const FuzzEvents& events)
       : op_(op), options_(options), events_(events), path_(LedgerFile(options.folder, op.name)) {
-    RequireFolder(options.folder);
-    lab::RequireOutput("--out", path_, {});
+    RequireNoOther(options.folder);
     const Searched& searched = options.searched;
     ledger_ = {
         .op = op.name,
@@ -54,7 +61,10 @@ class Run {
     for (const LedgerFailure& failure : ledger_.failures) kinds_.insert(failure.kind);
   }
 
+  // The folder is made here: a kernel that is not there leaves nothing behind.
   int Search() {
+    RequireFolder(options_.folder);
+    lab::RequireOutput("--out", path_, {});
     WriteLedger(path_, ledger_);
     while (const std::optional<Found> found = search_->Run(events_.stop, [this] { Beat(); })) {
       if (kinds_.insert(found->judgement.Kind()).second) {

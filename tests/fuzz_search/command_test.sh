@@ -29,6 +29,10 @@ expect 2 'there is no' swiglu --resume
 expect 2 'no folder' swiglu --cases 5 --out /dev/null
 expect 2 'expected an integer' swiglu --seed -1
 expect 3 'none.so' swiglu --kernel ./none.so
+expect 2 'there is no' swiglu --kernel ./none.so --out new/folder --resume
+echo 'no library' >text.so
+expect 3 'text.so' swiglu --kernel ./text.so --out new/folder
+[[ ! -e touchstone-failures && ! -e new ]] || fail "a search that did not begin leaves a folder"
 expect 0 'no failure found with seed 1, trials 0 to 49' swiglu --cases 50
 expect 0 'trials 50 to 69' swiglu --cases 20 --resume
 expect 2 'seed 1' swiglu --cases 20 --resume --seed 2
