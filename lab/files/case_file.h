@@ -32,7 +32,8 @@ struct FileCase {
   Tensors inputs;         // arguments that are in, or in and out, before the run
   std::string digest;     // of the name and the inputs
   bool given = false;     // the values are not those that the name generates (a shrunk case)
-  std::string file = {};  // of golden/worst, from the repository's root; empty: of no kept case
+  bool kept = false;      // it is one of golden/worst
+  std::string file = {};  // the one that repeats it, where it is not among the cases asked for
 };
 
 std::string DigestOf(const Case& c, const Tensors& inputs);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "lab/command_line.h"
 #include "lab/errors.h"
 #include "lab/files/case_file.h"
+#include "lab/files/worst_cases.h"
 #include "lab/output_file.h"
 #include "lab/progress_line.h"
 #include "lab/verify.h"
@@ -56,26 +58,55 @@ std::vector<Case> AllChosen(const CasesFlags& flags) {
   return all;
 }
 
+// Those of golden/worst, where `verify` would judge them too. A file has one case of a name: one of
+// a name that it has already goes to `left_out`.
+std::vector<FileCase> Kept(const CasesFlags& flags, const std::vector<Case>& cases,
+                           std::vector<std::string>* left_out) {
+  std::vector<FileCase> all;
+  if (!flags.only_case.empty() || flags.smallest) return all;
+  std::set<std::string> groups;
+  for (const Case& c : cases) groups.insert(GroupOf(c));
+  for (const std::string& name : flags.ops) {
+    for (FileCase& kept : WorstCases(*FindOp(name))) {
+      if (!flags.recipe.empty() && Name(kept.c.recipe) != flags.recipe) continue;
+      if (groups.insert(GroupOf(kept.c)).second) {
+        all.push_back(std::move(kept));
+      } else {
+        left_out->push_back(fmt::format("{} of {}", GroupOf(kept.c), kept.file));
+      }
+    }
+  }
+  return all;
+}
+
 int Cases(const CasesFlags& flags) {
   RequireOutput("--out", flags.out, {});
   if (!flags.only_case.empty() && flags.ops.size() != 1) {
     throw UsageError("--case needs exactly one op before it");
   }
   const std::vector<Case> cases = AllChosen(flags);
+  std::vector<std::string> left_out;
+  const std::vector<FileCase> kept = Kept(flags, cases, &left_out);
   const ProgressLine progress;
   CaseWriter writer(flags.out);
   for (size_t i = 0; i < cases.size(); ++i) {
     progress.Show(fmt::format("{} of {}: {}", i + 1, cases.size(), GroupOf(cases[i])));
     writer.Write(GeneratedCase(cases[i]));
   }
+  for (const FileCase& one : kept) writer.Write(one);
   writer.Close();
   progress.Clear();
   fmt::print(
-      "wrote {}: {} cases, {} bytes\n"
+      "wrote {}: {} cases, {}{} bytes\n"
       "For each group, write the op's outputs and the attribute 'digest' to another file, then:\n",
-      flags.out, cases.size(), std::filesystem::file_size(flags.out));
+      flags.out, cases.size() + kept.size(),
+      kept.empty() ? "" : fmt::format("{} of them from golden/worst, ", kept.size()),
+      std::filesystem::file_size(flags.out));
   for (const std::string& op : flags.ops) {
     fmt::print("  ./touchstone verify {} --inputs {} --outputs OUTPUTS.h5\n", op, flags.out);
+  }
+  for (const std::string& one : left_out) {
+    fmt::print("left out: {}: another case has its name\n", one);
   }
   return kPassed;
 }

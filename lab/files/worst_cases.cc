@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <string>
 
 #include "golden/bad_file.h"
@@ -28,11 +29,18 @@ std::vector<FileCase> WorstCases(const OpSpec& op) {
         throw golden::BadFile(fmt::format("{}: it holds a case of {}, and its folder is that of {}",
                                           file, kept.c.op->name, op.name));
       }
+      kept.kept = true;
       kept.file = fs::relative(file, RepositoryRoot(), none).string();
       all.push_back(std::move(kept));
     }
   }
   return all;
+}
+
+void NoteKept(const OpSpec& op, std::vector<FileCase>* cases) {
+  std::set<std::string> digests;
+  for (const FileCase& kept : WorstCases(op)) digests.insert(kept.digest);
+  for (FileCase& one : *cases) one.kept = digests.contains(one.digest);
 }
 
 Tensors TensorsOf(const FileCase& file_case) {

@@ -14,6 +14,9 @@ namespace touchstone::lab {
 // golden::BadFile for a file that is none, or one that holds a case of another op.
 std::vector<FileCase> WorstCases(const OpSpec& op);
 
+// Marks those of an op's cases that are kept ones, in a file that `cases` wrote.
+void NoteKept(const OpSpec& op, std::vector<FileCase>* cases);
+
 // The case's tensors as a run needs them: its inputs, and outputs with all bits set.
 Tensors TensorsOf(const FileCase& file_case);
 

@@ -149,6 +149,7 @@ KernelReport Judged(const KernelFlags& flags, const OpSpec& op, KernelOptions op
     std::unique_ptr<Kernel> kernel;
     if (!flags.inputs.empty()) {
       options.given = ReadCases(flags.inputs, &op);
+      NoteKept(op, &options.given);
     } else if (options.only_case.empty() && !options.smallest) {
       options.kept = WorstCases(op);
     }

@@ -28,7 +28,7 @@ std::string Name(Contract contract);  // "bounded", "exact", "profile"
 // One case of a kernel. NOT RUN: the kernel refused it, or it was left out.
 struct CaseReport {
   std::string name;
-  std::string file = {};  // of a case of golden/worst
+  std::string file = {};  // of golden/worst, where the case was not among those asked for
   Dtype recipe = Dtype::kF32;
   std::string input_class;
   Verdict verdict = Verdict::kFailed;

@@ -131,8 +131,8 @@ class Judgement {
       report.recipe = one.c.recipe;
       report.input_class = one.c.input_class;
       report.file = one.file;
-      report_.given += one.given && one.file.empty() ? 1 : 0;
-      report_.kept += one.file.empty() ? 0 : 1;
+      report_.given += one.given && !one.kept ? 1 : 0;
+      report_.kept += one.kept ? 1 : 0;
       cases_.push_back(std::move(one));
     }
   }
@@ -440,7 +440,7 @@ class Judgement {
       report_.decoys_untried = "not asked for";
     } else if (!passed) {
       report_.decoys_untried = "they show what a passed suite is worth";
-    } else if (cases_.size() == 1 || report_.given > 0) {
+    } else if (std::ssize(cases_) - report_.kept <= 1 || report_.given > 0) {
       report_.decoys_untried = "they try a suite, not single cases";
     } else if (options_.smallest) {
       report_.decoys_untried = "they try a whole suite, not its smallest cases";

@@ -5,7 +5,9 @@ must FAIL. Digests are computed again as the documentation says. Files in which 
 it must be end with exit code 4 and one line that names what, where and what was expected."""
 
 import hashlib
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -41,9 +43,10 @@ class Checks:
             self.failures += 1
             print(f"FAILED: {what}\n{shown}")
 
-    def run(self, *words):
+    def run(self, *words, root=ROOT):
         ran = subprocess.run([self.program, *map(str, words)], stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, timeout=60, check=False)
+                             stderr=subprocess.STDOUT, timeout=60, check=False,
+                             env={**os.environ, "TOUCHSTONE_ROOT": str(root)})
         return ran.returncode, ran.stdout.decode()
 
     def file(self, name):
@@ -69,7 +72,7 @@ def example(checks, text, inputs, outputs):
 
 def check_example(checks):
     code, text = checks.run("cases", "rmsnorm", "--out", checks.file("in.h5"))
-    checks.expect("cases rmsnorm", code == 0 and "cases" in text, text)
+    checks.expect("cases rmsnorm", code == 0 and "1 of them from golden/worst" in text, text)
     right = EXAMPLE.read_text(encoding="utf-8")
     checks.expect("the example has about 20 lines", len(right.splitlines()) <= 25)
     example(checks, right, "in.h5", "out.h5")
@@ -87,6 +90,32 @@ def check_example(checks):
         checks.expect(f"'{anchor}' stands in the example once", right.count(anchor) == 1)
         example(checks, right.replace(anchor, wrong), "some.h5", "wrong.h5")
         checks.expect_judged(f"with '{wrong}'", "rmsnorm", "some.h5", "wrong.h5", 1, "FAILED")
+
+
+KEPT = "rmsnorm/f32/subnormals/C8_T4_eps=1e-06_seed=772632935"
+
+
+def check_kept(checks):
+    """The cases of golden/worst are in the file, judged, and told apart from given values."""
+    with h5py.File(checks.file("in.h5")) as file:
+        checks.expect("the kept case is in the file", KEPT in file)
+    for words in (["--smallest"], ["--recipe", "bf16"], ["--case", PATH[8:]]):
+        code, text = checks.run("cases", "rmsnorm", *words, "--out", checks.file("without.h5"))
+        with h5py.File(checks.file("without.h5")) as file:
+            checks.expect(f"{words} leaves the kept case out", code == 0 and KEPT not in file and
+                          "golden/worst" not in text, text)
+    text = checks.expect_judged("with a kept case", "rmsnorm", "in.h5", "out.h5", 0,
+                                "1 from golden/worst", "planted faults rejected")
+    checks.expect("a kept case is not given", "values of the file" not in text, text)
+
+    def spoil(file):
+        file[KEPT]["y"][0, 0] = 1.0
+    wrong = edited(checks, "wrong.h5", spoil)
+    text = checks.expect_judged("a wrong kept case", "rmsnorm", "in.h5", wrong, 1, "FAILED")
+    lines = [line.split() for line in text.splitlines() if "--case" in line]
+    checks.expect("one line repeats it", len(lines) == 1 and lines[0].count("--inputs") == 1, text)
+    code, text = checks.run(*lines[0][1:])
+    checks.expect("which it does", code == 1 and "1 ran" in text, f"code {code}\n{text}")
 
 
 def digest(contract, path, group):
@@ -251,6 +280,22 @@ def check_given(checks):
     checks.expect("a file says which cases there are", code == 2 and "--suite" in text, text)
 
 
+def check_same_name(checks):
+    """A file has one case of a name: the op's own, and not one that is kept."""
+    root = checks.file("root")
+    (root / "golden/worst/rmsnorm").mkdir(parents=True)
+    for part in (ROOT / "golden").iterdir():
+        if part.name != "worst":
+            (root / "golden" / part.name).symlink_to(part)
+    shutil.copy(checks.file("given.h5"), root / "golden/worst/rmsnorm/same.h5")
+    code, text = checks.run("cases", "rmsnorm", "--out", checks.file("own.h5"), root=root)
+    checks.expect("a kept case of the same name", code == 0 and
+                  f"left out: {PATH} of golden/worst/rmsnorm/same.h5" in text, text)
+    with h5py.File(checks.file("own.h5")) as own, h5py.File(checks.file("in.h5")) as before:
+        checks.expect("the op's own is in the file", own[PATH].attrs["digest"] ==
+                      before[PATH].attrs["digest"])
+
+
 def check_command_line(checks):
     def refused(code, *words):
         got, text = checks.run("cases", *words)
@@ -269,8 +314,8 @@ def check_command_line(checks):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         checks = Checks(sys.argv[1], folder)
-        for check in (check_example, check_digests, check_refused, check_partial, check_given,
-                      check_command_line):
+        for check in (check_example, check_kept, check_digests, check_refused, check_partial,
+                      check_given, check_same_name, check_command_line):
             check(checks)
     print(f"{checks.done} checks, {checks.failures} failures")
     return 0 if checks.failures == 0 and checks.done > 0 else 1

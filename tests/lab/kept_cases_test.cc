@@ -76,5 +76,28 @@ TEST(KeptCases, FailWithTheFileThatRepeatsThem) {
   EXPECT_EQ(row["case_results"].back()["file"], one->file);
 }
 
+TEST(KeptCases, AreKnownInAFileAndAreNoSuite) {
+  const OpSpec& op = *FindOp("combine");
+  std::vector<FileCase> cases = WorstCases(op);
+  ASSERT_GT(cases.size(), 1u);
+  cases.push_back(GeneratedCase(CasesOf(op).front()));
+  for (FileCase& one : cases) one.kept = false;
+  NoteKept(op, &cases);
+  EXPECT_FALSE(cases.back().kept);
+  cases.pop_back();
+  KernelOptions options;
+  for (FileCase& one : cases) {
+    EXPECT_TRUE(one.kept) << one.c.Name();
+    one.file.clear();
+  }
+  options.given = cases;
+  BuiltInKernel kernel(op, op.implementations.front());
+  const KernelReport report = JudgeKernel(op, &kernel, options);
+  EXPECT_EQ(report.verdict, Verdict::kBitExact);
+  EXPECT_EQ(report.kept, std::ssize(cases));
+  EXPECT_EQ(report.given, 0);
+  EXPECT_EQ(report.decoys_untried, "they try a suite, not single cases");
+}
+
 }  // namespace
 }  // namespace touchstone::lab
