@@ -16,6 +16,11 @@
 // After the last two, and a process left behind, the next Run starts a new process. Whatever the
 // kernel started is killed with its process, in other groups and sessions too.
 //
+// What is not seen: a process made with CLONE_PARENT is a child of the kernel's parent, the keeper
+// (keeper.h), and the kernel's process looks for its own children alone. It is not said to be left
+// behind, and the next Run goes on beside it, with the arena that both have; it too is killed when
+// the kernel's process ends.
+//
 // What is not prevented: a kernel may kill other processes of its user (the lab too), fork faster
 // than it can be killed, take memory that is shared on purpose (mmap with MAP_SHARED), read and
 // write the user's files, and write the bits of a guard band into it. Kernels on CUDA devices

@@ -233,6 +233,27 @@ TEST(PluginKernel, ThreadsAndChildrenDoNotOutliveTheKernel) {
   EXPECT_EQ(errno, ESRCH);
 }
 
+// It is no child of the worker's, which cannot see it; but one of the keeper's, which kills it.
+TEST(PluginKernel, AChildOfTheKeeperGoesWithTheWorker) {
+  pid_t sibling = 0;
+  {
+    PluginKernel kernel(kKernels + ":touchstone_leaves_sibling", RmsNormSpec(), Limits());
+    const RunResult result = RunOn(&kernel, SmallCase());
+    EXPECT_EQ(result.state, RunState::kFailed);
+    EXPECT_TRUE(result.breaches.empty());
+    const size_t number = result.what.find("sibling ");
+    ASSERT_NE(number, std::string::npos) << result.what;
+    sibling = std::stoi(result.what.substr(number + 8));
+    EXPECT_GT(sibling, 0);
+    EXPECT_EQ(kill(sibling, 0), 0);
+    RunOn(&kernel, SmallCase());
+    EXPECT_EQ(kill(sibling, 0), 0) << "the same worker goes on beside it";
+  }
+  EXPECT_EQ(kill(sibling, 0), -1);
+  EXPECT_EQ(errno, ESRCH);
+  ExpectNoChild();
+}
+
 TEST(PluginKernel, FailuresSayWhatWasPrinted) {
   const RunResult seven = Conduct("seven");
   EXPECT_EQ(seven.state, RunState::kFailed);

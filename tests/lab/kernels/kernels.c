@@ -2,11 +2,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -217,6 +219,20 @@ static int leaves_grandchild(const touchstone_call* call) {
   return 5;
 }
 KERNEL(leaves_grandchild);
+
+/* A process in a session of its own, which is a child of the kernel's parent. Prints its number. */
+static int leaves_sibling(const touchstone_call* call) {
+  const pid_t sibling = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+  if (sibling == 0) {
+    setsid();
+    for (;;) pause();
+  }
+  printf("sibling %d\n", (int)sibling);
+  fflush(stdout);
+  RmsNorm(call);
+  return 5;
+}
+KERNEL(leaves_sibling);
 
 static void* Wait(void* nothing) {
   for (;;) pause();
