@@ -1,5 +1,5 @@
-// Residual add and RMSNorm in one pass, one block of 256 threads a token: thread j is lane j of rule
-// N4. The stored sum, rounded, is what is normed.
+// Residual add and RMSNorm in one pass, one block of 256 threads a token: thread j is lane j of
+// rule N4. The stored sum, rounded, is what is normed.
 // architectures: 80 90 100
 //
 //   pass 1   thread j adds and stores channels j, j + 256, ..., and sums their squares by fma

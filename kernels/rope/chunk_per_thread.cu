@@ -1,5 +1,5 @@
-// RoPE, 16 bytes a thread: adjacent pairs lie in one chunk, so that a thread rotates them alone. The
-// cosines and sines of a pair lie in the table where the pair lies in a head.
+// RoPE, 16 bytes a thread: adjacent pairs lie in one chunk, so that a thread rotates them alone.
+// The cosine and sine of a pair lie in the table where the pair lies in a head.
 // architectures: 80 90 100
 #include "kernels/parts/chunk.cuh"
 #include "kernels/parts/dense.h"
@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kThreads = 128;
 
-// One block a token. `count` is a thread's values: a chunk, or a pair where D is no multiple of one.
+// One block a token. `count` is a thread's values: a chunk, or a pair where D is no multiple of it.
 template <typename Storage>
 __global__ void __launch_bounds__(kThreads)
     ChunkPerThread(const Storage* x, const float* table, int64_t H, int64_t D, int count, bool wide,
