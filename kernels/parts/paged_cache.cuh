@@ -1,6 +1,6 @@
-// A cache of keys or values in pages: position p of a sequence lies in page table[p / 16] of a pool,
-// row p % 16. Pages of one sequence lie anywhere in the pool, so that a cache grows a page at a time
-// and sequences of any length share one pool.
+// A cache of keys or values in pages: position p of a sequence lies in page table[p / 16] of a
+// pool, row p % 16. Pages of one sequence lie anywhere in the pool, so that a cache grows a page at
+// a time and sequences of any length share one pool.
 //
 // PagedPool makes such a cache from a contiguous one and back, its pages in an order that is not
 // theirs. A paged kernel is tried that way by the cases of its op.
