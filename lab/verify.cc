@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "lab/cuda_library.h"
 #include "lab/errors.h"
 #include "lab/golden_ops.h"
 #include "lab/hardware_runs.h"
@@ -171,6 +172,22 @@ OpReport VerifyImplementation(const OpSpec& op, const Implementation& implementa
         batch.compared_rows);
   }
   return report;
+}
+
+// The op's kernels on a GPU, in the order of their names.
+std::vector<Implementation> CudaImplementations(const OpSpec& op) {
+  const kernels::DeviceLibrary& library = CudaLibrary();
+  std::map<std::string, Implementation> by_name;
+  for (size_t i = 0; i < library.count; ++i) {
+    const kernels::DeviceKernel& kernel = library.kernels[i];
+    if (op.name != kernel.op) continue;
+    Implementation& one = by_name[kernel.algorithm];
+    one.name = std::string("kernels/") + kernel.algorithm;
+    one.functions[kernel.recipe] = kernel.function;
+  }
+  std::vector<Implementation> all;
+  for (auto& [name, implementation] : by_name) all.push_back(std::move(implementation));
+  return all;
 }
 
 // A worked example, exactly.
@@ -353,6 +370,21 @@ std::vector<OpReport> Verify(const VerifyOptions& options, const VerifyEvents& e
 
     auto begin = Clock::now();
     events.progress(op->name);
+    if (options.on_gpu) {
+      const std::vector<Implementation> all = CudaImplementations(*op);
+      for (const Implementation& implementation : all) {
+        begin = Clock::now();
+        finish(VerifyImplementation(*op, implementation, options), begin, true);
+      }
+      if (all.empty()) {
+        reports.push_back({.op = op->name,
+                           .implementation = "reference",
+                           .verdict = Verdict::kNotRun,
+                           .reason = "the op has no kernel"});
+        events.done(reports.back());
+      }
+      continue;
+    }
     const std::vector<Case> cases = ChosenCases(*op, options);
     // A case from outside the list has nothing frozen.
     const bool with_golden = options.golden && options.only_case.empty();

@@ -32,8 +32,9 @@ struct VerifyOptions {
   std::string only_case = {};         // the name of one case; empty: all
   bool smallest = false;              // of each input class and recipe the smallest case
   Suite suite = Suite::kDefault;
-  bool golden = true;  // compare with the frozen files
-  bool exact = false;  // WITHIN BOUND is not enough
+  bool on_gpu = false;  // only the kernels, on a GPU
+  bool golden = true;   // compare with the frozen files
+  bool exact = false;   // WITHIN BOUND is not enough
   int threads = 1;
 };
 

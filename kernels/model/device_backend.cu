@@ -30,14 +30,3 @@ void PutKernels(Backend* backend) {
 }
 
 }  // namespace touchstone::kernels
-
-#ifdef __CUDACC__
-const char* touchstone_cuda_open(touchstone::Backend* backend) {
-  int devices = 0;
-  const cudaError_t result = cudaGetDeviceCount(&devices);
-  if (result != cudaSuccess) return cudaGetErrorString(result);
-  if (devices == 0) return "no CUDA device";
-  touchstone::kernels::PutKernels(backend);
-  return nullptr;
-}
-#endif

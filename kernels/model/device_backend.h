@@ -3,8 +3,6 @@
 // fast. Weights travel at every call, so that a model of any size fits.
 #pragma once
 
-#include <string>
-
 #include "reference/model/backend.h"
 
 namespace touchstone::kernels {
@@ -13,8 +11,3 @@ namespace touchstone::kernels {
 void PutKernels(Backend* backend);
 
 }  // namespace touchstone::kernels
-
-// What the library of kernels compiled for GPUs exports. Returns why there is no GPU to run them
-// on, or fills the table and returns null.
-extern "C" __attribute__((visibility("default"))) const char* touchstone_cuda_open(
-    touchstone::Backend* backend);

@@ -1,11 +1,9 @@
 #include "lab/model/backends.h"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <filesystem>
-
 #include "kernels/model/device_backend.h"
+#include "lab/cuda_library.h"
 #include "lab/errors.h"
 #include "lab/kernel/kernel.h"
 #include "lab/spec.h"
@@ -28,33 +26,6 @@ void PutOptimized(const Implementation& linear, const Implementation& rmsnorm,
   ops->rmsnorm = rmsnorm.As<decltype(RmsNorm<Storage>)>(kDtypeOf<Storage>);
 }
 
-// The same kernels, compiled by nvcc, in a library beside the program: both define the same names.
-Backend CudaBackend() {
-  const std::filesystem::path library =
-      std::filesystem::read_symlink("/proc/self/exe").parent_path() / "touchstone_cuda.so";
-  if (!std::filesystem::exists(library)) {
-    throw KernelUnavailable(
-        "--device cuda: NOT RUN: the kernels were not compiled for a GPU (no nvcc when this "
-        "program was built, or built without ./touchstone)");
-  }
-  // Never closed: the backend points into it.
-  void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) {
-    throw KernelUnavailable(fmt::format("--device cuda: NOT RUN: {}", dlerror()));
-  }
-  const auto open =
-      reinterpret_cast<decltype(touchstone_cuda_open)*>(dlsym(handle, "touchstone_cuda_open"));
-  if (open == nullptr) {
-    throw KernelUnavailable(
-        fmt::format("--device cuda: NOT RUN: {} is not of this program", library.string()));
-  }
-  Backend backend;
-  if (const char* complaint = open(&backend); complaint != nullptr) {
-    throw KernelUnavailable(fmt::format("--device cuda: NOT RUN: {}", complaint));
-  }
-  return backend;
-}
-
 }  // namespace
 
 Backend BackendOf(const BackendChoice& choice) {
@@ -66,8 +37,9 @@ Backend BackendOf(const BackendChoice& choice) {
                                  choice.name, choice.device));
   }
   Backend backend;
-  if (choice.device == "cuda") return CudaBackend();
-  if (choice.device == "simt") {
+  if (choice.device == "cuda") {
+    CudaLibrary().put_kernels(&backend);
+  } else if (choice.device == "simt") {
     kernels::PutKernels(&backend);
   } else if (choice.device != "cpu") {
     throw UsageError(fmt::format("--device {}: expected cpu, simt or cuda", choice.device));
