@@ -24,7 +24,9 @@ import shutil
 import subprocess
 import sys
 
-INSTRUCTION = re.compile(r"/\*([0-9a-f]{4,})\*/\s+(?:\{\s*)?(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_.]*)(.*?);")
+INSTRUCTION = re.compile(
+    r"/\*([0-9a-f]{4,})\*/\s+(?:\{\s*)?(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_.]*)(.*?);"
+)
 LABEL = re.compile(r"^(\.L_\w+):")
 SECTION = re.compile(r"^\.text\.(\S+):")
 COUNTED = ("FFMA", "LDS", "STS", "LDG", "LDGSTS", "LDL", "STL", "BAR")
@@ -64,33 +66,33 @@ def loops_of(code, labels):
 
 
 def hot_loop(code, labels):
-    """Counts over the loop whose own FFMA, outside of the loops in it, are the most."""
+    """Counts over the loop whose own FFMA, outside of the loops in it, are the most; of equals,
+    the one with the least around it."""
 
-    def ffma_of(loop):
-        return sum(op.startswith("FFMA") for at, op, _ in code if loop[0] <= at <= loop[1])
+    def count(loop, name=""):
+        return sum(op.startswith(name) for at, op, _ in code if loop[0] <= at <= loop[1])
 
-    loops = sorted(set(loops_of(code, labels)), key=lambda loop: loop[1] - loop[0])
-    best, best_own = None, 0
+    def within(one, two):
+        return one != two and two[0] <= one[0] and one[1] <= two[1]
+
+    loops = sorted(set(loops_of(code, labels)), key=lambda loop: (loop[1] - loop[0], loop))
+    best, best_key = None, (0, 0)
     for loop in loops:
-        inner = [one for one in loops if one != loop and loop[0] <= one[0] and one[1] <= loop[1]]
-        outermost = [
-            one
-            for one in inner
-            if not any(two != one and two[0] <= one[0] and one[1] <= two[1] for two in inner)
-        ]
-        own = ffma_of(loop) - sum(ffma_of(one) for one in outermost)
-        if own > best_own:
-            best, best_own = loop, own
+        inner = [one for one in loops if within(one, loop)]
+        outermost = [one for one in inner if not any(within(one, two) for two in inner)]
+        own = count(loop, "FFMA") - sum(count(one, "FFMA") for one in outermost)
+        around = [count(outer) - count(loop) for outer in loops if within(loop, outer)]
+        key = (own, -around[0] if around else 0)
+        if key > best_key:
+            best, best_key, best_around = loop, key, around[0] if around else None
     if best is None:
         return None
-    outer = [one for one in loops if one[0] <= best[0] and best[1] <= one[1] and one != best]
-    around = sum(outer[0][0] <= at <= outer[0][1] for at, _, _ in code) if outer else None
     body = [op for at, op, _ in code if best[0] <= at <= best[1]]
     counts = collections.Counter(op.split(".")[0] for op in body)
     return {
         "instructions": len(body),
         **{name: counts[name] for name in COUNTED},
-        "around": around and around - len(body),
+        "around": best_around,
         "ffma_percent": round(100.0 * counts["FFMA"] / len(body), 1),
     }
 
