@@ -81,8 +81,10 @@ struct SliceCopies {
   bool wide;
   int chunk, row, token, x_slice;
 
-  __device__ __forceinline__ SliceCopies(const Storage* first_x, const Storage* first_weight,
-                                         int tokens, int rows, int64_t width, bool by_chunks)
+  template <typename RowOfWeight>
+  __device__ __forceinline__ SliceCopies(const Storage* first_x, int tokens, int rows,
+                                         int64_t width, bool by_chunks,
+                                         const RowOfWeight& row_of_weight)
       : C(width), wide(by_chunks) {
     const int lane = threadIdx.x % 32;
     chunk = lane % S::kChunks;
@@ -92,7 +94,7 @@ struct SliceCopies {
     x = first_x + std::min(token, tokens - 1) * C + chunk * S::kChunk;
 #pragma unroll
     for (int i = 0; i < kWeights; ++i) {
-      weight[i] = first_weight + std::min(row + i * kAtOnce, rows - 1) * C + chunk * S::kChunk;
+      weight[i] = row_of_weight(std::min(row + i * kAtOnce, rows - 1)) + chunk * S::kChunk;
     }
   }
 
@@ -193,17 +195,13 @@ __device__ __forceinline__ void ChainStage(const typename S::Warp& warp,
   }
 }
 
-template <typename S, typename Storage, typename Out>
-__global__ void __launch_bounds__(32 * S::kMaxWarps, 4)
-    LinearSlice(const Storage* x, const Storage* weight, int64_t T, int64_t F, int64_t C, bool wide,
-                Out* y) {
-  // Blocks that run side by side share rows of weight.
-  const int64_t token_tiles = (T + S::kTokens - 1) / S::kTokens;
-  const int64_t t0 = blockIdx.x % token_tiles * S::kTokens;
-  const int64_t f0 = blockIdx.x / token_tiles * S::kWarpRows;
-  const int tokens = static_cast<int>(std::min<int64_t>(T - t0, S::kTokens));
-  const int rows = static_cast<int>(std::min<int64_t>(F - f0, S::kWarpRows));
-
+// The chains of `tokens` rows of x, side by side, with `rows` rows of weight, both at least 1:
+// total[t][r], for the whole block. row_of_weight(r) points to C values and is asked for r < rows
+// only. For a kernel that SliceLaunch launches, once. wide: all rows are multiples of 16.
+template <typename S, typename Storage, typename RowOfWeight>
+__device__ __forceinline__ const typename S::Total& SliceTile(const Storage* x, int tokens,
+                                                              int rows, int64_t C, bool wide,
+                                                              const RowOfWeight& row_of_weight) {
   const int lane = threadIdx.x % 32, w = threadIdx.x / 32;
   const int warps = static_cast<int>(blockDim.x / 32), slots = warps * S::kWarpSlices;
   auto* const shared = simt::DynamicShared<typename S::Warp>();
@@ -221,7 +219,7 @@ __global__ void __launch_bounds__(32 * S::kMaxWarps, 4)
   const int last_stages = static_cast<int>(
       std::clamp<int64_t>((left + S::kStageLength - 1) / S::kStageLength, 0, S::kSliceStages));
   const int stages = (groups - 1) * S::kSliceStages + last_stages;
-  const SliceCopies<S, Storage> copies(x + t0 * C, weight + f0 * C, tokens, rows, C, wide);
+  const SliceCopies<S, Storage> copies(x, tokens, rows, C, wide, row_of_weight);
   const auto issue = [&](int n) {
     if (n < stages) copies.Issue(mine.stage[n % S::kStages], begin(n));
     ptx::CpAsyncCommit();  // one group a stage, be it empty
@@ -260,11 +258,42 @@ __global__ void __launch_bounds__(32 * S::kMaxWarps, 4)
         all = group == 0 && slot == 0 ? one : all + one;
       }
       total[t][row] = all;
-      if (group == groups - 1 && t < tokens && row < rows) {
-        y[(t0 + t) * F + f0 + row] = Narrow<Out>(RoundTo<Storage>(all));
-      }
     }
     __syncthreads();
+  }
+  return total;
+}
+
+// Of blocks whose tiles are SliceTile<S>: as few groups as the largest block allows, and then as
+// few warps. Host side.
+template <typename S>
+simt::LaunchConfig SliceLaunch(unsigned blocks, int64_t C) {
+  const int64_t slices = std::max<int64_t>(1, (C + kSliceLength - 1) / kSliceLength);
+  const int64_t full = (slices + S::kWarpSlices - 1) / S::kWarpSlices;
+  const int64_t groups = (full + S::kMaxWarps - 1) / S::kMaxWarps;
+  const unsigned warps = simt::BlocksFor(full, groups);
+  return {.grid = dim3(blocks),
+          .block = dim3(32 * warps),
+          .dynamic_shared = warps * sizeof(typename S::Warp) + sizeof(typename S::Total)};
+}
+
+template <typename S, typename Storage, typename Out>
+__global__ void __launch_bounds__(32 * S::kMaxWarps, 4)
+    LinearSlice(const Storage* x, const Storage* weight, int64_t T, int64_t F, int64_t C, bool wide,
+                Out* y) {
+  // Blocks that run side by side share rows of weight.
+  const int64_t token_tiles = (T + S::kTokens - 1) / S::kTokens;
+  const int64_t t0 = blockIdx.x % token_tiles * S::kTokens;
+  const int64_t f0 = blockIdx.x / token_tiles * S::kWarpRows;
+  const int tokens = static_cast<int>(std::min<int64_t>(T - t0, S::kTokens));
+  const int rows = static_cast<int>(std::min<int64_t>(F - f0, S::kWarpRows));
+  const auto& total = SliceTile<S>(x + t0 * C, tokens, rows, C, wide,
+                                   [&](int row) { return weight + (f0 + row) * C; });
+  for (int i = threadIdx.x; i < S::kTokens * S::kWarpRows; i += blockDim.x) {
+    const int t = i / S::kWarpRows, row = i % S::kWarpRows;
+    if (t < tokens && row < rows) {
+      y[(t0 + t) * F + f0 + row] = Narrow<Out>(RoundTo<Storage>(total[t][row]));
+    }
   }
 }
 
@@ -272,15 +301,9 @@ template <typename S, typename Storage, typename Out>
 void LaunchLinearSlices(const Storage* x, const Storage* weight, int64_t T, int64_t F, int64_t C,
                         Out* y) {
   if (T == 0 || F == 0) return;
-  // As few groups as the largest block allows, and then as few warps.
-  const int64_t slices = std::max<int64_t>(1, (C + kSliceLength - 1) / kSliceLength);
-  const int64_t full = (slices + S::kWarpSlices - 1) / S::kWarpSlices;
-  const int64_t groups = (full + S::kMaxWarps - 1) / S::kMaxWarps;
-  const unsigned warps = simt::BlocksFor(full, groups);
-  simt::Launch({.grid = dim3(simt::BlocksFor(T, S::kTokens) * simt::BlocksFor(F, S::kWarpRows)),
-                .block = dim3(32 * warps),
-                .dynamic_shared = warps * sizeof(typename S::Warp) + sizeof(typename S::Total)},
-               LinearSlice<S, Storage, Out>, x, weight, T, F, C, ChainIsWide(x, weight, C), y);
+  const unsigned blocks = simt::BlocksFor(T, S::kTokens) * simt::BlocksFor(F, S::kWarpRows);
+  simt::Launch(SliceLaunch<S>(blocks, C), LinearSlice<S, Storage, Out>, x, weight, T, F, C,
+               ChainIsWide(x, weight, C), y);
 }
 
 // x (T, C), weight (F, C) and y (T, F), each dense.
