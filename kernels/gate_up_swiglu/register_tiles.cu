@@ -1,5 +1,5 @@
-// Gate and up projections and SwiGLU in tiles of 128 tokens x 64 outputs, a block of 128 threads a
-// tile: parts/gate_up_tiles.cuh. Blocks that run side by side share the rows of gate and up.
+// Gate and up projections and SwiGLU in tiles of up to 128 tokens x 64 outputs, a block of 128
+// threads a tile: parts/gate_up_tiles.cuh. Blocks that run side by side share rows of gate and up.
 // architectures: 80 90 100
 #include "kernels/gate_up_swiglu/register_tiles.h"
 
@@ -36,8 +36,8 @@ void Run(View<const Storage, 'T', 'C'> x, View<const Storage, 'F', 'C'> gate,
          View<const Storage, 'F', 'C'> up, View<Storage, 'T', 'F'> y) {
   const int64_t T = Extent<'T'>(x, y), C = Extent<'C'>(x, gate, up), F = Extent<'F'>(gate, up, y);
   if (T == 0 || F == 0) return;
-  const auto launch = T > 64   ? LaunchTiles<16, Storage>
-                      : T > 32 ? LaunchTiles<8, Storage>
+  const auto launch = T > 256  ? LaunchTiles<16, Storage>
+                      : T > 64 ? LaunchTiles<8, Storage>
                                : LaunchTiles<4, Storage>;
   launch(Dense(x), Dense(gate), Dense(up), T, F, C, Dense(y));
 }

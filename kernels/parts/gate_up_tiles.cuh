@@ -14,6 +14,14 @@ namespace touchstone::kernels {
 
 constexpr int kGateUpColumns = kTileColumns / 2;
 
+// SwiGLU of the sums of gate and of up.
+template <typename Storage>
+__device__ __forceinline__ Storage SwiGluOfSums(float gate, float up) {
+  const float g = RoundTo<Storage>(gate);
+  const float silu = RoundTo<Storage>(g / (1.0f + Exp(-g)));
+  return Narrow<Storage>(silu * RoundTo<Storage>(up));
+}
+
 // y(row, f) for row < rows of the tile and the outputs f of gate and up, f < F and at most
 // kGateUpColumns: x, gate and up are rows of C values, y rows of `stride`.
 template <typename Storage, int kThreadRows>
@@ -38,9 +46,7 @@ __device__ __forceinline__ void GateUpTile(const Storage* x, const Storage* gate
     for (int j = 0; j < kThreadColumns; j += 2) {
       const int f = ChainColumn(j) / 16 * 8 + ChainColumn(j) % 8;
       if (row < rows && f < outputs) {
-        const float g = RoundTo<Storage>(sum[i][j]);
-        const float silu = RoundTo<Storage>(g / (1.0f + Exp(-g)));
-        y[row * stride + f] = Narrow<Storage>(silu * RoundTo<Storage>(sum[i][j + 1]));
+        y[row * stride + f] = SwiGluOfSums<Storage>(sum[i][j], sum[i][j + 1]);
       }
     }
   }
