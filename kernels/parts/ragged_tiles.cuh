@@ -57,4 +57,16 @@ __device__ inline RaggedTile FindRaggedTile(const int64_t* offsets, int64_t G, i
   return found;
 }
 
+// The same for a whole block, in its shared memory: registers need not hold it.
+__device__ inline const RaggedTile& ShareRaggedTile(const int64_t* offsets, int64_t G, int64_t R,
+                                                    int64_t tile, int height) {
+  auto& shared = simt::Shared<RaggedTile>();
+  if (threadIdx.x < simt::kWarpSize) {
+    const RaggedTile found = FindRaggedTile(offsets, G, R, tile, height);
+    if (threadIdx.x == 0) shared = found;
+  }
+  __syncthreads();
+  return shared;
+}
+
 }  // namespace touchstone::kernels
