@@ -1,5 +1,6 @@
 // Linear by the algorithm that suits the number of tokens, for kernels that are composed of others:
-// slices while the way of the weights from memory is what counts, else tiles. The bits are the same.
+// slices of chains while the weights' way from memory is what counts, else tiles. Both give the
+// same bits.
 #pragma once
 
 #include "kernels/linear/register_tiles.h"
