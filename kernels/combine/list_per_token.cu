@@ -40,13 +40,15 @@ __global__ void __launch_bounds__(kThreads)
   next[r] = seen;
 }
 
-template <typename Storage>
-__global__ void __launch_bounds__(kThreads)
-    SumRows(const Storage* rows, const unsigned* head, const unsigned* next, int64_t C, bool wide,
-            Storage* y) {
+// Wide rows are a kernel of their own and are indexed by chunks: nvcc 13.0 splits the stores of one
+// that has both paths, or that counts values.
+template <typename Storage, bool kWide>
+__global__ void __launch_bounds__(kThreads) SumRows(const Storage* rows, const unsigned* head,
+                                                    const unsigned* next, int64_t C, Storage* y) {
   constexpr int kValues = kChunk<Storage>;
   const int64_t t = blockIdx.x;
-  const int64_t c0 = (int64_t{blockIdx.y} * kChunks * kThreads + threadIdx.x) * kValues;
+  const int64_t chunks = (C + kValues - 1) / kValues;
+  const int64_t chunk0 = int64_t{blockIdx.y} * kChunks * kThreads + threadIdx.x;
   float sum[kChunks][kValues] = {};
 
   const unsigned first = head[t];
@@ -60,9 +62,10 @@ __global__ void __launch_bounds__(kThreads)
     last = row;
 #pragma unroll
     for (int k = 0; k < kChunks; ++k) {
-      const int64_t c = c0 + k * kThreads * kValues;
-      if (c >= C) continue;
-      const Chunk<Storage> in = LoadChunk(rows + row * C + c, C - c, wide);
+      const int64_t chunk = chunk0 + k * kThreads;
+      if (chunk >= chunks) continue;
+      const int64_t c = chunk * kValues;
+      const Chunk<Storage> in = LoadChunk(rows + row * C + c, kWide ? kValues : C - c, kWide);
 #pragma unroll
       for (int i = 0; i < kValues; ++i) sum[k][i] = sum[k][i] + Widen(in.value[i]);
     }
@@ -70,12 +73,16 @@ __global__ void __launch_bounds__(kThreads)
 
 #pragma unroll
   for (int k = 0; k < kChunks; ++k) {
-    const int64_t c = c0 + k * kThreads * kValues;
-    if (c >= C) continue;
+    const int64_t chunk = chunk0 + k * kThreads;
+    if (chunk >= chunks) continue;
     Chunk<Storage> out;
 #pragma unroll
     for (int i = 0; i < kValues; ++i) out.value[i] = Narrow<Storage>(sum[k][i]);
-    StoreChunk(out, C - c, wide, y + t * C + c);
+    if constexpr (kWide) {
+      reinterpret_cast<Chunk<Storage>*>(y)[t * chunks + chunk] = out;
+    } else {
+      StoreChunk(out, C - chunk * kValues, false, y + t * C + chunk * kValues);
+    }
   }
 }
 
@@ -97,7 +104,8 @@ void Run(View<const Storage, 'R', 'C'> rows, View<const int64_t, 'R'> row_token,
   const bool wide = C % kChunk<Storage> == 0 && IsWide(Dense(rows), Dense(y));
   const unsigned stretches = simt::BlocksFor(C, kChunks * kThreads * kChunk<Storage>);
   simt::Launch({.grid = dim3(simt::BlocksFor(T, 1), stretches), .block = dim3(kThreads)},
-               SumRows<Storage>, Dense(rows), head.data(), next.data(), C, wide, Dense(y));
+               wide ? SumRows<Storage, true> : SumRows<Storage, false>, Dense(rows), head.data(),
+               next.data(), C, Dense(y));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Dispatch in two launches, without a word between blocks: an expert's block finds by itself where
-// the expert's rows begin and which they are; then a token's block writes the token's rows.
+// the expert's rows begin and which they are; then a token's blocks write the token's rows.
 // architectures: 80 90 100
 //
 //   pair        p = t A + a, a choice of a token; the rows of an expert are its pairs, p ascending
@@ -7,7 +7,8 @@
 //               warp owns one stretch of the pairs and counts those of lower experts, whose sum
 //               over the block is the expert's offset, and those of the expert. In a second pass
 //               its pairs are numbered in order by ballots, after the pairs of earlier warps
-//   TokenRows   a block a token: a chunk of x is read once and stored, scaled, in all its rows
+//   TokenRows   a thread has a chunk of a token's x, which is read once and stored, scaled, in all
+//               rows of the token
 #include "kernels/dispatch/block_per_expert.h"
 
 #include <algorithm>
@@ -73,20 +74,27 @@ __global__ void __launch_bounds__(kExpertThreads)
   }
 }
 
-template <typename Storage>
+// Wide rows are a kernel of their own and are indexed by chunks: nvcc 13.0 splits the stores of one
+// that has both paths, or that counts values.
+template <typename Storage, bool kWide>
 __global__ void __launch_bounds__(kRowThreads)
     TokenRows(const Storage* x, const Storage* scores, const int64_t* row_of_pair, int64_t A,
-              int64_t C, bool wide, Storage* rows) {
+              int64_t C, Storage* rows) {
   constexpr int kValues = kChunk<Storage>;
-  const int64_t t = blockIdx.x;
-  for (int64_t c = int64_t{threadIdx.x} * kValues; c < C; c += kRowThreads * kValues) {
-    const Chunk<Storage> in = LoadChunk(x + t * C + c, C - c, wide);
-    for (int64_t p = t * A; p < (t + 1) * A; ++p) {
-      const float score = Widen(scores[p]);
-      Chunk<Storage> out;
+  const int64_t t = blockIdx.x, chunks = (C + kValues - 1) / kValues;
+  const int64_t chunk = int64_t{blockIdx.y} * kRowThreads + threadIdx.x;
+  if (chunk >= chunks) return;
+  const int64_t count = kWide ? kValues : C - chunk * kValues;
+  const Chunk<Storage> in = LoadChunk(x + t * C + chunk * kValues, count, kWide);
+  for (int64_t p = t * A; p < (t + 1) * A; ++p) {
+    const float score = Widen(scores[p]);
+    Chunk<Storage> out;
 #pragma unroll
-      for (int i = 0; i < kValues; ++i) out.value[i] = Narrow<Storage>(Widen(in.value[i]) * score);
-      StoreChunk(out, C - c, wide, rows + row_of_pair[p] * C + c);
+    for (int i = 0; i < kValues; ++i) out.value[i] = Narrow<Storage>(Widen(in.value[i]) * score);
+    if constexpr (kWide) {
+      reinterpret_cast<Chunk<Storage>*>(rows)[row_of_pair[p] * chunks + chunk] = out;
+    } else {
+      StoreChunk(out, count, false, rows + row_of_pair[p] * C + chunk * kValues);
     }
   }
 }
@@ -105,9 +113,10 @@ void Run(View<const Storage, 'T', 'C'> x, View<const int64_t, 'T', 'A'> chosen,
                Dense(chosen), T * A, A, E, row_of_pair.data(), Dense(row_token), Dense(offsets));
   if (T * A == 0 || C == 0) return;
   const bool wide = C % kChunk<Storage> == 0 && IsWide(Dense(x), Dense(rows));
-  simt::Launch({.grid = dim3(simt::BlocksFor(T, 1)), .block = dim3(kRowThreads)},
-               TokenRows<Storage>, Dense(x), Dense(scores), row_of_pair.data(), A, C, wide,
-               Dense(rows));
+  const unsigned stretches = simt::BlocksFor(C, kRowThreads * kChunk<Storage>);
+  simt::Launch({.grid = dim3(simt::BlocksFor(T, 1), stretches), .block = dim3(kRowThreads)},
+               wide ? TokenRows<Storage, true> : TokenRows<Storage, false>, Dense(x), Dense(scores),
+               row_of_pair.data(), A, C, Dense(rows));
 }
 
 }  // namespace
