@@ -1,5 +1,5 @@
-// Logits in tiles of 128 tokens x 128 logits, a block of 128 threads a tile and 16 x 8 logits a
-// thread, whose sums stay in registers: parts/chain_tiles.cuh.
+// Logits in tiles of up to 128 tokens x 128 logits, a block of 128 threads a tile and up to 16 x 8
+// logits a thread, whose sums stay in registers: parts/chain_tiles.cuh.
 // architectures: 80 90 100
 #include "kernels/parts/dense.h"
 #include "kernels/parts/linear_tiles.cuh"

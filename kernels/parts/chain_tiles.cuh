@@ -14,8 +14,10 @@
 //   tails    beyond C, x is +0 and weight is -0: fma(+0, -0, acc) adds -0, which leaves every acc
 //            as it is, also the -0 of a chain that underflowed from below; adding +0 would not
 //
-// A kernel of kChainThreads threads with ChainSharedBytes<...>(C) of dynamic shared memory calls
-// ChainTile and then stores sum[i][j], which is output (ChainRow(i), ChainColumn(j)) of the tile.
+// A kernel of kChainThreads threads with ChainTileSharedBytes<...>(C) of dynamic shared memory
+// calls ChainTile and then stores sum[i][j], which is output (ChainRow(i), ChainColumn(j)).
+// All threads of the block call it; before a second call, or another use of the dynamic shared
+// memory, there must be a barrier.
 #pragma once
 
 #include <algorithm>
@@ -184,6 +186,7 @@ __device__ __forceinline__ void ChainStep(const QuadRow* x, const QuadRow* weigh
     }
 #pragma unroll
     for (int i = 0; i < kThreadRows; ++i) {
+      // Swizzle(row + 4 * i), of which the compiler sees the part that i decides.
       const float4 a = x[row + 4 * i][q ^ Swizzle(4 * i) ^ Swizzle(row)];
 #pragma unroll
       for (int j = 0; j < kThreadColumns; ++j) sum[i][j] = fmaf(a.x, w[j].x, sum[i][j]);

@@ -21,12 +21,13 @@
 
 namespace touchstone::kernels {
 
-template <typename Storage, int kTokensOf, int kRowsOf, int kStageBytesOf, int kStagesOf>
+template <typename Storage, int kTokensOf, int kRowsOf, int kStageBytesOf, int kStagesOf,
+          int kLaneRowsOf = 8>
 struct Slices {
   static constexpr int kTokens = kTokensOf;
   static constexpr int kRows = kRowsOf;
   static constexpr int kStages = kStagesOf;
-  static constexpr int kLaneRows = 8;
+  static constexpr int kLaneRows = kLaneRowsOf;
   static constexpr int kWarpRows = kLaneRows * kRows;
   static constexpr int kWarpSlices = 32 / kLaneRows;
   static constexpr int kChunk = 16 / sizeof(Storage);  // values
@@ -72,8 +73,8 @@ struct SliceCopies {
   static constexpr int kAtOnce = 32 / S::kChunks;  // rows
   static constexpr int kWeights = S::kWarpRows / kAtOnce;
   static constexpr int kXSlices = kAtOnce / S::kTokens;  // slices of x at once
-  static constexpr int kXCopies = S::kWarpSlices / kXSlices;
-  static_assert(S::kWarpRows % kAtOnce == 0 && kXSlices > 0 && kXCopies > 0);
+  static constexpr int kXCopies = (S::kWarpSlices + kXSlices - 1) / kXSlices;
+  static_assert(S::kWarpRows % kAtOnce == 0 && kXSlices > 0);
 
   const Storage* weight[kWeights];  // the lane's chunks at k = 0
   const Storage* x;
@@ -121,7 +122,7 @@ struct SliceCopies {
     for (int i = 0; i < kXCopies; ++i) {
       const int slice = i * kXSlices + x_slice;
       const int64_t at = k + slice * kSliceLength;
-      if (at < C) ptx::CpAsync16(&stage.x[slice][token][chunk], x + at);
+      if (slice < S::kWarpSlices && at < C) ptx::CpAsync16(&stage.x[slice][token][chunk], x + at);
     }
   }
 
@@ -153,7 +154,7 @@ struct SliceCopies {
 #pragma unroll
     for (int i = 0; i < kXCopies; ++i) {
       const int slice = i * kXSlices + x_slice;
-      if (k + slice * kSliceLength >= C) continue;
+      if (slice >= S::kWarpSlices || k + slice * kSliceLength >= C) continue;
       float value[S::kChunk];
       WidenChunk(stage.x[slice][token][chunk], value);
 #pragma unroll
@@ -310,7 +311,10 @@ void LaunchLinearSlices(const Storage* x, const Storage* weight, int64_t T, int6
 template <typename Storage, typename Out>
 void LinearSlices(const Storage* x, const Storage* weight, int64_t T, int64_t F, int64_t C,
                   Out* y) {
-  const auto launch = T == 1   ? LaunchLinearSlices<Slices<Storage, 1, 1, 128, 3>, Storage, Out>
+  // With one slice the lanes have rows of their own instead.
+  const auto launch = C <= kSliceLength
+                          ? LaunchLinearSlices<Slices<Storage, 4, 1, 64, 3, 32>, Storage, Out>
+                      : T == 1 ? LaunchLinearSlices<Slices<Storage, 1, 1, 128, 3>, Storage, Out>
                       : T == 2 ? LaunchLinearSlices<Slices<Storage, 2, 1, 128, 3>, Storage, Out>
                       : T <= 4 ? LaunchLinearSlices<Slices<Storage, 4, 2, 64, 3>, Storage, Out>
                                : LaunchLinearSlices<Slices<Storage, 8, 4, 64, 2>, Storage, Out>;

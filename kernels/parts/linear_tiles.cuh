@@ -1,7 +1,7 @@
 // y = RN(x weight^T) in tiles of chains, for dense matrices: what op linear and op logits share.
 //
-//   tiles    128 tokens x 128 outputs a block, 64 or 32 tokens where there are no more; blocks that
-//            run side by side share the rows of weight
+//   tiles    128, 64 or 32 tokens x 128 outputs a block, by T; blocks that run side by side share
+//            the rows of weight
 //   out      RN to Storage, then stored as Out: as it is, or widened
 #pragma once
 
@@ -50,8 +50,9 @@ void LaunchLinearTiles(const Storage* x, const Storage* weight, int64_t T, int64
 // x (T, C), weight (F, C) and y (T, F), each dense.
 template <typename Storage, typename Out>
 void LinearTiles(const Storage* x, const Storage* weight, int64_t T, int64_t F, int64_t C, Out* y) {
-  const auto launch = T > 64   ? LaunchLinearTiles<16, Storage, Out>
-                      : T > 32 ? LaunchLinearTiles<8, Storage, Out>
+  // Large tiles read shared memory least for a product; small ones keep more processors busy.
+  const auto launch = T > 384  ? LaunchLinearTiles<16, Storage, Out>
+                      : T > 96 ? LaunchLinearTiles<8, Storage, Out>
                                : LaunchLinearTiles<4, Storage, Out>;
   launch(x, weight, T, F, C, y);
 }
