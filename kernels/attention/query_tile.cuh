@@ -42,11 +42,18 @@ __device__ __forceinline__ int TileColumn() {  // of 32
   return static_cast<int>(threadIdx.x / 32 * 8 + threadIdx.x % 8);
 }
 
-// A chunk of a row of D values, zeros past it.
+// The keys, or the values, of a block, for one key head: row j is the key at base + j step.
 template <typename Storage>
-__device__ __forceinline__ uint4 Fetched(const Storage* row, int64_t d, int64_t D, bool wide) {
-  return std::bit_cast<uint4>(LoadChunk(row + d, D - d, wide));
-}
+struct BlockRows {
+  const Storage* base;
+  int64_t step;
+  int count;  // the rows that exist
+
+  // The chunk of row j that begins at d, zeros past D; of a row that does not exist, zeros.
+  __device__ __forceinline__ uint4 Fetched(int j, int64_t d, int64_t D, bool wide) const {
+    return std::bit_cast<uint4>(LoadChunk(base + j * step + d, j < count ? D - d : 0, wide));
+  }
+};
 
 template <typename Storage>
 __device__ __forceinline__ void StoreWidened(uint4 chunk, float4* to) {

@@ -50,10 +50,11 @@ __device__ __forceinline__ float Weights(TileShared& shared, int low, int high) 
   return m;
 }
 
-template <typename Storage>
+// kWide: rows are multiples of 16 bytes.
+template <typename Storage, bool kWide>
 __global__ void __launch_bounds__(kTileThreads, 2)
     QueryTiles(const Storage* q, const Storage* keys, const Storage* values,
-               const int64_t* positions, Shape shape, bool wide, Storage* y) {
+               const int64_t* positions, Shape shape, Storage* y) {
   auto& shared = *simt::DynamicShared<TileShared>();
   const int64_t D = shape.D, group = shape.H / shape.G, step = shape.G * D;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, own = warp * 8 + lane % 8;
@@ -85,10 +86,11 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     const int all_high = __reduce_min_sync(simt::kWholeWarp, high);
     if (some_low >= some_high) continue;  // the whole block
 
-    const auto key_row = [&](int j) { return keys + std::min(base + j, shape.S - 1) * step; };
+    const int count = static_cast<int>(std::min<int64_t>(kBlock, shape.S - base));
     for (int j0 = 0; j0 < some_high; j0 += kScoreKeys) {
       if (j0 + kScoreKeys <= some_low) continue;
-      ScoreTile(query, key_row, j0, D, shape.scale, wide, shared);
+      ScoreTile<Storage>(query, {keys + base * step, step, count}, j0, D, shape.scale, kWide,
+                         shared);
     }
     __syncthreads();
 
@@ -106,9 +108,8 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     }
 
     float o[8][4] = {}, l_b = 0.0f;
-    ValueTiles<Storage>([&](int j) { return values + std::min(base + j, shape.S - 1) * step; },
-                        some_low, some_high, d0, D, wide, shared,
-                        [&](int j0) {
+    ValueTiles<Storage>({values + base * step, step, count}, some_low, some_high, d0, D, kWide,
+                        shared, [&](int j0) {
                           if (all_low <= j0 && j0 + kValueRows <= all_high) {
                             ValueTile(shared, j0, own, o, l_b);
                           } else {
@@ -162,8 +163,8 @@ void Run(View<const Storage, 'T', 'H', 'D'> q, View<const Storage, 'S', 'G', 'D'
                              simt::BlocksFor(shape.G, 1), simt::BlocksFor(shape.D, kColumns)),
                 .block = dim3(kTileThreads),
                 .dynamic_shared = sizeof(TileShared)},
-               QueryTiles<Storage>, Dense(q), Dense(keys), Dense(values), Dense(positions), shape,
-               wide, Dense(y));
+               wide ? QueryTiles<Storage, true> : QueryTiles<Storage, false>, Dense(q), Dense(keys),
+               Dense(values), Dense(positions), shape, Dense(y));
 }
 
 }  // namespace

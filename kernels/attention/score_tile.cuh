@@ -29,12 +29,13 @@ __device__ __forceinline__ void ScoreSlab(const TileShared::Slab& slab, float (&
   }
 }
 
-// The scores of all rows with keys j0 ... j0 + 255 of the block that begins at key `base`. query is
-// the row of q that this thread copies, of those that do. Keys past the last one are replaced by
-// it. Past D a query is -0 and a key +0, whose product leaves every sum as it is.
-template <typename Storage, typename KeyRow>
-__device__ __forceinline__ void ScoreTile(const Storage* query, const KeyRow& key_row, int j0,
-                                          int64_t D, float scale, bool wide, TileShared& shared) {
+// The scores of all rows with keys j0 ... j0 + 255 of the block; those of keys that do not exist
+// mean nothing. query is the row of q that this thread copies, of those that do. Past D a query is -0
+// and a key +0, whose product leaves every sum as it is.
+template <typename Storage>
+__device__ __forceinline__ void ScoreTile(const Storage* query, const BlockRows<Storage>& keys,
+                                          int j0, int64_t D, float scale, bool wide,
+                                          TileShared& shared) {
   constexpr int kRowChunks = kSlab / kChunk<Storage>, kCount = kScoreKeys * kRowChunks / 128;
   constexpr int kSliceSlabs = kSliceLength / kSlab;
   const int thread = threadIdx.x, first = thread / kRowChunks, chunk = thread % kRowChunks;
@@ -46,9 +47,9 @@ __device__ __forceinline__ void ScoreTile(const Storage* query, const KeyRow& ke
     const int64_t d = int64_t{slab} * kSlab + chunk * kChunk<Storage>;
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
-      key[i] = Fetched(key_row(j0 + first + i * (128 / kRowChunks)), d, D, wide);
+      key[i] = keys.Fetched(j0 + first + i * (128 / kRowChunks), d, D, wide);
     }
-    if (copies_query) q = Fetched(query, d, D, wide);
+    if (copies_query) q = std::bit_cast<uint4>(LoadChunk(query + d, D - d, wide));
   };
   fetch(0);
 
@@ -82,12 +83,13 @@ __device__ __forceinline__ void ScoreTile(const Storage* query, const KeyRow& ke
       // The total of the slices waits in the place of the score.
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
+      float* scores = shared.Scores(TileRow(i)) + j0 + TileColumn();
+      if (slab >= kSliceSlabs) {
 #pragma unroll
-      for (int j = 0; j < 8; ++j) {
-        float& score = shared.Scores(TileRow(i))[j0 + TileColumn() + 32 * j];
-        const float total = slab < kSliceSlabs ? sum[i][j] : score + sum[i][j];
-        score = last ? total * scale : total;
+        for (int j = 0; j < 8; ++j) sum[i][j] = scores[32 * j] + sum[i][j];
       }
+#pragma unroll
+      for (int j = 0; j < 8; ++j) scores[32 * j] = last ? sum[i][j] * scale : sum[i][j];
     }
   }
 }

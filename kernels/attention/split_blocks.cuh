@@ -47,10 +47,11 @@ __global__ void __launch_bounds__(kSplitThreads, 3)
     if (step < key_steps) {
       const int64_t d0 = int64_t{step % depths} * kDepth<Storage>;
       const int j0 = step / depths * kWorkers;
-      for (int i = thread; i < kWorkers * kKeyChunks; i += kSplitThreads) {
+      const int count = n - j0 < kWorkers ? n - j0 : kWorkers;
+      for (int i = thread; i < count * kKeyChunks; i += kSplitThreads) {
         const int j = i / kKeyChunks, c = i % kKeyChunks;
-        const Storage* row = keys.Row(block.begin + std::min(j0 + j, n - 1)) + g * D;
-        CopyChunk(row, d0 + c * kChunk<Storage>, D, j0 + j < n, wide, tile.key[j][c].value);
+        const Storage* row = keys.Row(block.begin + j0 + j) + g * D;
+        CopyChunk(row, d0 + c * kChunk<Storage>, D, wide, tile.key[j][c].value);
       }
       for (int i = thread - kWorkers; !worker && i < kHeads * kDepth<Storage>;
            i += simt::kWarpSize) {
@@ -64,8 +65,9 @@ __global__ void __launch_bounds__(kSplitThreads, 3)
       const int j0 = (step - key_steps) % value_tiles * kValueKeys<Storage>;
       for (int i = thread; i < kValueKeys<Storage> * kRowChunks; i += kSplitThreads) {
         const int j = i / kRowChunks, c = i % kRowChunks * kChunk<Storage>;
-        const Storage* row = values.Row(block.begin + std::min(j0 + j, n - 1)) + g * D;
-        CopyChunk(row, d0 + c, D, j0 + j < n, wide, &tile.value[j][c]);
+        if (j0 + j >= n || d0 + c >= D) continue;
+        const Storage* row = values.Row(block.begin + j0 + j) + g * D;
+        CopyChunk(row, d0 + c, D, wide, &tile.value[j][c]);
       }
     }
     ptx::CpAsyncCommit();  // one group a step, be it empty

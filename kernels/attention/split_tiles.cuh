@@ -28,18 +28,15 @@ struct SplitShared {
   alignas(16) float s[kHeads][kBlock + 4];  // scores, then weights
 };
 
-// Values d ... of a row that has D, zeros past it; of no row where `exists` is false.
+// Values d ... of a row that has D, zeros past it.
 template <typename Storage>
-__device__ __forceinline__ void CopyChunk(const Storage* row, int64_t d, int64_t D, bool exists,
-                                          bool wide, Storage* to) {
+__device__ __forceinline__ void CopyChunk(const Storage* row, int64_t d, int64_t D, bool wide,
+                                          Storage* to) {
   if (wide) {
-    const bool filled = exists && d < D;
-    ptx::CpAsync16(to, filled ? row + d : row, filled ? 16 : 0);
+    ptx::CpAsync16(to, d < D ? row + d : row, d < D ? 16 : 0);
     return;
   }
-  for (int i = 0; i < kChunk<Storage>; ++i) {
-    to[i] = exists && d + i < D ? row[d + i] : Storage{};
-  }
+  for (int i = 0; i < kChunk<Storage>; ++i) to[i] = d + i < D ? row[d + i] : Storage{};
 }
 
 __device__ __forceinline__ float At(const float4& quad, int i) {

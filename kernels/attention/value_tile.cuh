@@ -8,9 +8,9 @@ namespace touchstone::kernels::attention {
 
 // Calls add(j0) for every tile of 32 keys j0 ... of the block that meets [low, high), ascending, with
 // the values' columns d0 ... d0 + 127 in shared.value.
-template <typename Storage, typename ValueRow, typename Add>
-__device__ __forceinline__ void ValueTiles(const ValueRow& value_row, int low, int high, int64_t d0,
-                                           int64_t D, bool wide, TileShared& shared,
+template <typename Storage, typename Add>
+__device__ __forceinline__ void ValueTiles(const BlockRows<Storage>& values, int low, int high,
+                                           int64_t d0, int64_t D, bool wide, TileShared& shared,
                                            const Add& add) {
   constexpr int kRowChunks = kColumns / kChunk<Storage>, kCount = kValueRows * kRowChunks / 128;
   const int first = threadIdx.x / kRowChunks, chunk = threadIdx.x % kRowChunks;
@@ -20,7 +20,7 @@ __device__ __forceinline__ void ValueTiles(const ValueRow& value_row, int low, i
   const auto fetch = [&](int j0) {
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
-      value[i] = Fetched(value_row(j0 + first + i * (128 / kRowChunks)), d, D, wide);
+      value[i] = values.Fetched(j0 + first + i * (128 / kRowChunks), d, D, wide);
     }
   };
   int j0 = low / kValueRows * kValueRows;
@@ -78,6 +78,7 @@ __device__ __forceinline__ void MaskedValueTile(TileShared& shared, int j0, int 
     const int row = TileRow(i);
     const int begin = std::max(__shfl_sync(simt::kWholeWarp, low, row), j0);
     const int end = std::min(__shfl_sync(simt::kWholeWarp, high, row), j0 + kValueRows);
+#pragma unroll 1
     for (int j = begin; j < end; ++j) {
       const float weight = shared.Scores(row)[j];
       const float4 v = shared.value[j - j0][TileColumn()];
@@ -89,6 +90,7 @@ __device__ __forceinline__ void MaskedValueTile(TileShared& shared, int j0, int 
   }
   const int begin = std::max(__shfl_sync(simt::kWholeWarp, low, own), j0);
   const int end = std::min(__shfl_sync(simt::kWholeWarp, high, own), j0 + kValueRows);
+#pragma unroll 1
   for (int j = begin; j < end; ++j) l = l + shared.Scores(own)[j];
 }
 
