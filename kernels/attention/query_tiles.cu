@@ -1,13 +1,13 @@
-// Attention in tiles of queries, for many queries: a thread block holds 32 rows, a row being a query
-// and one of the query heads of a key head, and goes through the blocks of 512 keys in order. No
-// memory grows with T or S.
+// Attention in tiles of queries, for many queries: a thread block holds 32 rows, a row being a
+// query and one of the query heads of a key head, and goes through the blocks of 512 keys in order.
+// No memory grows with T or S.
 // architectures: 80 90 100
 //
 //   scores   all of a block, 32 x 512, into shared memory (score_tile.cuh)
 //   weights  a warp takes 8 rows: the largest visible score, whose order is free, then exp in place
 //   sums     chains along the keys in registers (value_tile.cuh), and l beside them: lane k of a
-//            warp adds that of its row k % 8. Tiles of keys that all rows see need no mask; others go row by row, from
-//            its first visible key to its last. A key that is masked touches no sum
+//            warp adds that of its row k % 8. Tiles of keys that all rows see need no mask; others
+//            go row by row, from its first visible key to its last. A masked key touches no sum
 //   merge    o * a + o_b * c in registers, in order
 //
 // Long tiles start first. More than 128 d: one thread block each 128, which all compute the scores.

@@ -30,8 +30,8 @@ __device__ __forceinline__ void ScoreSlab(const TileShared::Slab& slab, float (&
 }
 
 // The scores of all rows with keys j0 ... j0 + 255 of the block; those of keys that do not exist
-// mean nothing. query is the row of q that this thread copies, of those that do. Past D a query is -0
-// and a key +0, whose product leaves every sum as it is.
+// mean nothing. query is the row of q that this thread copies, of those that do. Past D a query is
+// -0 and a key +0, whose product leaves every sum as it is.
 template <typename Storage>
 __device__ __forceinline__ void ScoreTile(const Storage* query, const BlockRows<Storage>& keys,
                                           int j0, int64_t D, float scale, bool wide,
@@ -42,7 +42,7 @@ __device__ __forceinline__ void ScoreTile(const Storage* query, const BlockRows<
   const int slabs = static_cast<int>((D + kSlab - 1) / kSlab);
   const bool copies_query = first < kTileRows;
 
-  uint4 key[kCount], q;
+  uint4 key[kCount], q = make_uint4(0, 0, 0, 0);
   const auto fetch = [&](int slab) {
     const int64_t d = int64_t{slab} * kSlab + chunk * kChunk<Storage>;
 #pragma unroll

@@ -1,7 +1,7 @@
 // Attention split at the blocks of 512 keys, for few queries over many keys: one thread block a
 // query, key head and block of keys makes the block's softmax (m, l, o); a second launch merges
-// them in ascending order (merge_blocks.cuh). The query heads of a key head, kHeads at a time, share
-// all that is read.
+// them in ascending order (merge_blocks.cuh). The query heads of a key head, kHeads at a time,
+// share all that is read.
 //
 //   step     a tile of keys (128 keys x 128 bytes) or, after them, of values (16 KiB). Step s + 2
 //            is being copied while s is computed: three tiles of shared memory, one barrier a step

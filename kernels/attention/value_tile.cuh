@@ -6,8 +6,8 @@
 
 namespace touchstone::kernels::attention {
 
-// Calls add(j0) for every tile of 32 keys j0 ... of the block that meets [low, high), ascending, with
-// the values' columns d0 ... d0 + 127 in shared.value.
+// Calls add(j0) for every tile of 32 keys j0 ... of the block that meets [low, high), ascending,
+// with the values' columns d0 ... d0 + 127 in shared.value.
 template <typename Storage, typename Add>
 __device__ __forceinline__ void ValueTiles(const BlockRows<Storage>& values, int low, int high,
                                            int64_t d0, int64_t D, bool wide, TileShared& shared,
