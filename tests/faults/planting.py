@@ -50,6 +50,19 @@ def write_overlay(texts, overlay):
         changed.write_text(text)
 
 
+def without_precompiled(words):
+    """A compiler's words but those that name what is precompiled: it has no place in an overlay.
+    clang has each behind -Xclang, and the file of the headers too."""
+    kept = []
+    for word in words:
+        if "cmake_pch" not in word:
+            kept.append(word)
+            continue
+        while kept and kept[-1] in ("-Xclang", "-include", "-include-pch"):
+            kept.pop()
+    return kept
+
+
 class Build:
     """The commands of a build folder."""
 
@@ -74,10 +87,7 @@ class Build:
             words = shlex.split(self.commands[str(ROOT / source)])
         except KeyError:
             raise CannotPlant(f"no compile command for {source}") from None
-        # What is precompiled has no place in an overlay.
-        return [word for i, word in enumerate(words)
-                if "cmake_pch" not in word and not (
-                    word == "-include" and "cmake_pch" in words[i + 1])]
+        return without_precompiled(words)
 
     def compile(self, source, output, flags=(), text_of=None):
         """Compiles by the command of `source`, with more flags; another file in its place where

@@ -12,6 +12,8 @@ from catalogue import WHOLE_MODEL_TARGETS, hash_of
 
 # No flag reaches a bit (tests/bits); a mutant may leave a variable unused.
 FLAGS = ("-O1", "-Wno-error")
+# A library has no sanitizers of its own: the worker's program has them, and `c++` links none.
+PLUGIN_FLAGS = ("-fPIC", "-fno-sanitize=all")
 MODELS = ("scout-tiny", "maverick-tiny", "guard-tiny", "scout-launch-rope")
 
 
@@ -60,20 +62,22 @@ class Judge:
         folder = self.scratch / "parts"
         folder.mkdir(exist_ok=True)
         parts = [self.build.compile(f"lab/ops/{op}.cc", folder / f"{op}_plugin.o",
-                                    ["-fPIC", "-O0", f"-DTOUCHSTONE_PLUGIN_ROW={self.ops[op]}",
-                                     "-include", ROOT / "tests/mutants/reference_plugin.cc"])]
+                                    [*PLUGIN_FLAGS, "-O0",
+                                     f"-DTOUCHSTONE_PLUGIN_ROW={self.ops[op]}", "-include",
+                                     ROOT / "tests/mutants/reference_plugin.cc"])]
         source = (ROOT / f"reference/ops/{op}/{op}.cc").read_text()
         for other in re.findall(r'"reference/ops/(\w+)/\w+\.h"', source):
             if other != op:
                 parts.append(self.build.compile(f"reference/ops/{other}/{other}.cc",
-                                                folder / f"{op}_{other}.o", ["-fPIC", "-O1"]))
+                                                folder / f"{op}_{other}.o",
+                                                [*PLUGIN_FLAGS, "-O1"]))
         self.parts[op] = parts
 
     def plugin_of(self, mutant, texts, overlay):
         op = mutant.target
         source = f"reference/ops/{op}/{op}.cc"
         wrong = self.build.compile(source, overlay / "mutant.o",
-                                   ["-fPIC", *FLAGS, f"-I{overlay}"],
+                                   [*PLUGIN_FLAGS, *FLAGS, f"-I{overlay}"],
                                    overlay / source if source in texts else None)
         library = overlay / f"{op}.so"
         run_tool(["c++", "-shared", "-Wl,-Bsymbolic", "-Wl,--no-undefined", "-o", library, wrong,

@@ -15,7 +15,7 @@ sys.path.insert(0, str(HERE))
 
 from catalogue import BadList, hash_of, read_ids, read_mutants  # noqa: E402
 from judges import op_rows  # noqa: E402
-from planting import CannotPlant, Edit, edited_files  # noqa: E402
+from planting import CannotPlant, Edit, edited_files, without_precompiled  # noqa: E402
 import tables  # noqa: E402
 
 BUILD = sys.argv.pop(1)
@@ -67,6 +67,17 @@ class TheCommittedList(unittest.TestCase):
     def test_is_in_the_committed_table(self):
         mutants, _ = read_mutants(op_rows())
         self.assertEqual(tables.lacking(tables.FILE, mutants), [])
+
+
+class Commands(unittest.TestCase):
+    def test_leave_out_what_is_precompiled(self):
+        gcc = "g++ -O2 -include a.h -Winvalid-pch -include /b/cmake_pch.hxx -o x.o -c x.cc"
+        clang = ("clang++ -Xclang -disable-O0-optnone -Xclang -include-pch -Xclang "
+                 "/b/cmake_pch.hxx.pch -Xclang -include -Xclang /b/cmake_pch.hxx -o x.o -c x.cc")
+        self.assertEqual(" ".join(without_precompiled(gcc.split())),
+                         "g++ -O2 -include a.h -Winvalid-pch -o x.o -c x.cc")
+        self.assertEqual(" ".join(without_precompiled(clang.split())),
+                         "clang++ -Xclang -disable-O0-optnone -o x.o -c x.cc")
 
 
 class BadLists(unittest.TestCase):
