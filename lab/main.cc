@@ -69,6 +69,12 @@ int Main(int count, char** words) {
   std::string suite = "default";
   verify->add_option("--suite", suite, "full: the larger cases too; default: default")
       ->check(CLI::IsMember({"default", "full"}));
+  std::string device = "cpu";
+  verify
+      ->add_option("--device", device,
+                   "cuda: only the CUDA kernels, on a GPU; default: cpu, where they run under the "
+                   "CPU execution model")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
   lab::KernelFlags kernel;
   lab::AddKernelFlags(verify, &kernel);
   verify->add_option("--threads", threads, "threads (default: all)")->check(CLI::Range(1, 1024));
@@ -134,11 +140,13 @@ int Main(int count, char** words) {
     throw lab::UsageError("--case needs exactly one op before it");
   }
   if (run) return run();
+  if (verify->count("--device") > 0) kernel.device = device;
   if (verify->parsed() && lab::JudgesKernel(kernel)) {
     return lab::VerifyKernelCommand(kernel, contract, options, files);
   }
   if (verify->parsed()) {
     if (contract == "profile") throw lab::UsageError("--contract profile needs --kernel");
+    if (device == "cuda") throw lab::UsageError("--device cuda needs --kernel");
     return lab::VerifyCommand(options, files);
   }
   if (list->parsed()) return lab::ListCommand(json_list);
