@@ -101,7 +101,7 @@ std::vector<std::string> WriteFailure(const std::string& folder, const Searched&
 
   std::vector<std::string> paths = {stem + ".txt", stem + ".h5"};
   std::string program;
-  if (!searched.kernel.empty()) {
+  if (!searched.kernel.empty() && !lab::IsCudaSource(searched.kernel)) {
     const std::string source = StandaloneProgram(smallest, failure.smallest.judgement,
                                                  searched.exact, LibraryOf(searched.kernel).symbol);
     if (!source.empty()) {

@@ -106,11 +106,13 @@ class ExecWords {
   std::vector<char*> pointers_;
 };
 
-std::vector<std::string> EnvironmentInC() {
-  std::vector<std::string> words = {"LC_ALL=C"};
+// Messages in English, and the compiler's own temporary files in the folder too.
+std::vector<std::string> EnvironmentOf(const TemporaryFolder& folder) {
+  std::vector<std::string> words = {"LC_ALL=C", "TMPDIR=" + folder.path()};
   for (char** word = environ; *word != nullptr; ++word) {
     const std::string text = *word;
-    if (!text.starts_with("LC_ALL=") && !text.starts_with("LANGUAGE=")) words.push_back(text);
+    const auto is = [&](const char* name) { return text.starts_with(name); };
+    if (!is("LC_ALL=") && !is("LANGUAGE=") && !is("TMPDIR=")) words.push_back(text);
   }
   return words;
 }
@@ -173,7 +175,7 @@ int WaitFor(pid_t compiler, double seconds, HeldSignals* signals, std::string* w
 Compiled CompileIn(const CompilerCall& call, HeldSignals* signals) {
   const TemporaryFolder folder;
   WriteInto(folder, call);
-  ExecWords words(call.words), environment(EnvironmentInC());
+  ExecWords words(call.words), environment(EnvironmentOf(folder));
   const std::string said = folder / kSaid;
   const pid_t compiler = fork();
   if (compiler < 0) {
@@ -192,6 +194,15 @@ Compiled CompileIn(const CompilerCall& call, HeldSignals* signals) {
   compiled.done = result >= 0;
   if (compiled.done) compiled.result = UnnamedFile(result);
   return compiled;
+}
+
+// As g++, clang, nvcc and the linker write it. What else the drivers say adds nothing.
+bool IsError(const std::string& line) {
+  for (const char* mark :
+       {": error: ", ": fatal error: ", "): error", "undefined reference", "nvcc fatal"}) {
+    if (line.find(mark) != std::string::npos && !line.starts_with("collect2:")) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -233,7 +244,7 @@ std::string FirstErrors(const std::string& said) {
   for (std::string line; std::getline(text, line);) {
     if (line.empty()) continue;
     if (line.size() > kLongestError) line = line.substr(0, kLongestError) + "...";
-    const bool is_error = line.find("error") != std::string::npos;
+    const bool is_error = IsError(line);
     std::vector<std::string>& kind = is_error ? errors : lines;
     if (kind.size() < kMostErrors) kind.push_back(line);
   }
