@@ -8,6 +8,7 @@
 #include "fuzz/search/standalone_program.h"
 #include "fuzz/search/tensor_edits.h"
 #include "lab/files/case_file.h"
+#include "lab/kernel/cuda_kernel.h"
 #include "lab/report.h"
 #include "lab/shown_text.h"
 

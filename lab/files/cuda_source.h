@@ -1,14 +1,14 @@
-// A kernel given as its CUDA source, `verify OP --kernel mine.cu`. One comment of the file names the
-// launch as CUDA writes it, in terms of the op:
+// A kernel given as its CUDA source, `verify OP --kernel mine.cu`. One comment of the file names
+// the launch as CUDA writes it, in terms of the op:
 //
 //   // touchstone: RmsNormRows<Storage><<<T, 256>>>(x, weight, eps, C, y)
 //
-// Storage is the recipe's type: float, touchstone::Bf16. Grid, block and (third, may be missing) the
-// bytes of dynamic shared memory are expressions of sizes and of names of the file; a number or a
-// dim3. The arguments are expressions of
-//   tensors      pointers to the device's memory, by the op's names: const Storage* where the tensor
-//                is an input, Storage* else; float and int64_t in place of Storage for those that
-//                have one format in every recipe
+// Storage is the recipe's type: float, touchstone::Bf16. Grid, block and (third, may be missing)
+// the bytes of dynamic shared memory are expressions of sizes and of names of the file; a number or
+// a dim3. The arguments are expressions of
+//   tensors      pointers to the device's memory, by the op's names: const Storage* where the
+//                tensor is an input, Storage* else; float and int64_t in place of Storage for
+//                those that have one format in every recipe
 //   sizes        int64_t, by their letters
 //   attributes   by name: float where rule N12 rounds them, int64_t (chunk, first, sampling_seed,
 //                llama3) or double (temperature and top_p of sampling) else

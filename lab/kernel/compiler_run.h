@@ -40,8 +40,8 @@ struct Compiled {
   UnnamedFile result;
 };
 
-// The compiler runs in the folder, in the C locale. Throws KernelUnavailable where the folder cannot
-// be made or written, and after a signal that does not end the program.
+// The compiler runs in the folder, in the C locale. Throws KernelUnavailable where the folder
+// cannot be made or written, and after a signal that does not end the program.
 Compiled RunCompiler(const CompilerCall& call);
 
 // Of what a compiler said, the first errors in one line; without any, its first lines.

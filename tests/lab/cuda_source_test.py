@@ -1,10 +1,14 @@
-"""cuda_source_test.py PROGRAM: kernels given as CUDA sources, under the CPU execution model. Right ones
-are bit-exact; wrong ones fail with the reason and the place; what is no such source, or does not
-compile, is NOT RUN with exit code 3. Nothing is left in the temporary folder."""
+"""cuda_source_test.py PROGRAM DRIVER: kernels given as CUDA sources, under the CPU execution model.
+Right ones are bit-exact; wrong ones fail with the reason and the place; what is no such source, or
+does not compile, is NOT RUN with exit code 3. Nothing is left in the temporary folder.
+
+DRIVER is a folder with a libcuda.so.1 that only pretends. With it, where nvcc is, the way of
+`--device cuda` is gone up to the launch, which CUDA's runtime refuses: no kernel runs."""
 
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +23,8 @@ SMALL = ["--case", "f32/normal/C80_T3", "--no-decoys"]
 
 
 class Checks:
-    def __init__(self, program, folder):
+    def __init__(self, program, driver, folder):
+        self.driver = driver
         self.program, self.folder = program, pathlib.Path(folder)
         self.temporary = self.folder / "temporary"
         self.temporary.mkdir()
@@ -84,8 +89,10 @@ def check_wrong(checks):
           "  __syncthreads();\n  if (j == 0) shared.lane[1] = shared.lane[0];\n"
           "  shared.lane[0] = shared.lane[1];\n  const float r =", 1,
           ["FAILED", "run again"])
-    wrong("divergent_barrier", "    if (j < half) shared", "    if (j == 7) return;\n    if (j < half) shared",
-          1, ["FAILED", "some threads of the block have exited", "block (0,0,0)", "divergent_barrier.cu:2"])
+    wrong("divergent_barrier", "    if (j < half) shared",
+          "    if (j == 7) return;\n    if (j < half) shared", 1,
+          ["FAILED", "some threads of the block have exited", "block (0,0,0)",
+           "divergent_barrier.cu:2"])
     wrong("writes_past_the_end", "    out[c] = ", "    out[c + 1] = ", 1,
           ["FAILED", "past the end of y"])
     wrong("too_many_threads", "<<<T, 256>>>", "<<<T, 2048>>>", 1, ["FAILED", "2048 threads"])
@@ -101,7 +108,8 @@ def check_headers(checks):
 
     def refused(line, *words, op="rmsnorm"):
         file = checks.write("header.cu", body + line)
-        checks.says(line, 3, ["NOT RUN", "expected one line like // touchstone: ", *words], op, file)
+        checks.says(line, 3, ["NOT RUN", "expected one line like // touchstone: ", *words], op,
+                    file)
 
     def launch(configuration="<<<T, 256>>>", arguments="(x, weight, eps, C, y)",
                kernel="RmsNormRows<Storage>"):
@@ -116,7 +124,8 @@ def check_headers(checks):
     refused(launch(arguments="(x, weight, eps, C)"), "does not pass y, which rmsnorm computes")
     refused(launch(), "'x' is unknown here; swiglu has", op="swiglu")
     refused(launch(arguments="(x, weight, (eps, C, y)"), "a ')' is missing in the arguments")
-    refused(launch(arguments="(x, weight, eps), C, y)"), "a ')' in the arguments that closes nothing")
+    refused(launch(arguments="(x, weight, eps), C, y)"),
+            "a ')' in the arguments that closes nothing")
     refused(launch("<<<dim3(T, 256>>>"), "a ')' is missing in <<<>>>")
     refused(launch("<<<T, 256"), "<<< is not closed by >>>")
     refused(launch("(T, 256)"), "there is no <<<grid, block>>>")
@@ -184,6 +193,51 @@ def check_devices(checks):
     checks.says("no other device", 2, ["--device"], "rmsnorm", str(ROWS), "--device", "tpu")
 
 
+    (checks.folder / "lib.cc").write_text(
+        '#include "touchstone.h"\nstatic int run(const touchstone_call*) { return 1; }\n'
+        'TOUCHSTONE_KERNEL(rmsnorm) = {TOUCHSTONE_ABI, sizeof(touchstone_kernel), "l", "rmsnorm",\n'
+        'TOUCHSTONE_F32, TOUCHSTONE_CPU, nullptr, nullptr, run};\n', encoding="utf-8")
+    subprocess.run(["c++", "-shared", "-fPIC", f"-I{ROOT}/lab/include", "lib.cc", "-o", "lib.so"],
+                   cwd=checks.folder, check=True)
+    checks.says("a library for another device", 3,
+                ["NOT RUN", "computes on cpu, and --device cuda was asked for"], "rmsnorm",
+                "./lib.so", "--device", "cuda")
+
+
+def check_nvcc(checks):
+    """What nvcc is given, and what becomes of it, as far as that goes without a GPU."""
+    if shutil.which("nvcc", path=f"{os.environ['PATH']}:/usr/local/cuda/bin") is None:
+        print("NOT RUN: no nvcc: --device cuda is not tried")
+        return
+    pretended = dict(checks.environment, LD_LIBRARY_PATH=checks.driver)
+    plain = ROWS.read_text(encoding="utf-8").replace(
+        "Lanes& shared = simt::Shared<Lanes>();", "__shared__ Lanes shared;").replace(
+        '#include "kernels/simt/simt.cuh"\n', "")
+    checks.says("CUDA with nothing of ours comes to its launch", 1,
+                ["FAILED", "CUDA driver version is insufficient"], "rmsnorm",
+                checks.write("plain.cu", plain), *SMALL, "--device", "cuda", environment=pretended)
+    error = checks.write("wrong.cu", plain.replace("unsigned j =", "unsigned jj ="))
+    checks.says("nvcc's messages", 3,
+                ["NOT RUN", 'wrong.cu(20): error: identifier "j" is undefined'], "rmsnorm", error,
+                *SMALL, "--device", "cuda", environment=pretended)
+
+
+def check_types(checks):
+    """What a call passes compiles for ops whose arguments are of every kind. The kernel does
+    nothing, which is wrong."""
+    kernel = ('#include "kernels/simt/simt.cuh"\n'
+              "struct Any { template <typename T> Any(T) {} };\n"
+              "template <typename Storage> __global__ void Kernel(%s) {}\n")
+    for op in ("sampling", "attention", "rope_frequencies", "moe_block"):
+        file = checks.write("empty.cu", "\n")
+        _, text = checks.verify(op, file)
+        line = " ".join(text.split()).split("one line like ")[1]
+        count = line.split(">>>")[1].count(",") + 1
+        file = checks.write("any.cu", kernel % ", ".join(["Any"] * count) + line + "\n")
+        checks.says(f"a kernel that does nothing: {op}", 1, ["FAILED"], op, file, "--smallest",
+                    "--no-invariance", "--no-decoys")
+
+
 def check_signal(checks):
     """The compiler, given what takes it long, ends with the program, and the folder goes."""
     slow = ROWS.read_text(encoding="utf-8") + """
@@ -220,16 +274,17 @@ def check_fuzz(checks):
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        checks = Checks(sys.argv[1], folder)
+        checks = Checks(*sys.argv[1:], folder)
         for check in (check_right, check_wrong, check_headers, check_compiling,
-                      check_hostile_names, check_devices, check_signal, check_fuzz):
+                      check_hostile_names, check_devices, check_types, check_nvcc, check_signal,
+                      check_fuzz):
             check(checks)
     print(f"{checks.done} checks, {checks.failures} failures")
     return 0 if checks.failures == 0 and checks.done > 0 else 1
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        print("usage: cuda_source_test.py PROGRAM", file=sys.stderr)
+    if len(sys.argv) != 3:
+        print("usage: cuda_source_test.py PROGRAM DRIVER", file=sys.stderr)
         sys.exit(2)
     sys.exit(main())
