@@ -9,7 +9,7 @@ using namespace touchstone;
 
 constexpr int kN = 99;
 
-//touchstone: m::Swiglu<Storage, 99><<<T * F / m::kN + 1, dim3(99), 4 * m::kN>>>(gate, up, T * F, y);
+//touchstone: m::Swiglu<Storage, 99><<<T * F / 99 + 1, dim3(99), 4 * m::kN>>>(gate, up, T * F, y);
 template <typename Storage, int kBlock>
 __global__ void Swiglu(const Storage* gate, const Storage* up, int64_t count, Storage* y) {
   float* product = simt::DynamicShared<float>();
