@@ -141,11 +141,13 @@ int Main(int count, char** words) {
     throw lab::UsageError("--case needs exactly one op before it");
   }
   if (run) return run();
+  if (verify->count("--device") > 0) kernel.device = device;
   if (verify->parsed() && lab::JudgesKernel(kernel)) {
     return lab::VerifyKernelCommand(kernel, contract, options, files);
   }
   if (verify->parsed()) {
     if (contract == "profile") throw lab::UsageError("--contract profile needs --kernel");
+    if (device == "cuda") throw lab::UsageError("--device cuda needs --kernel");
     return lab::VerifyCommand(options, files);
   }
   if (list->parsed()) return lab::ListCommand(json_list);

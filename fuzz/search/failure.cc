@@ -8,6 +8,7 @@
 #include "fuzz/search/standalone_program.h"
 #include "fuzz/search/tensor_edits.h"
 #include "lab/files/case_file.h"
+#include "lab/kernel/cuda_kernel.h"
 #include "lab/report.h"
 #include "lab/shown_text.h"
 
@@ -101,7 +102,7 @@ std::vector<std::string> WriteFailure(const std::string& folder, const Searched&
 
   std::vector<std::string> paths = {stem + ".txt", stem + ".h5"};
   std::string program;
-  if (!searched.kernel.empty()) {
+  if (!searched.kernel.empty() && !lab::IsCudaSource(searched.kernel)) {
     const std::string source = StandaloneProgram(smallest, failure.smallest.judgement,
                                                  searched.exact, LibraryOf(searched.kernel).symbol);
     if (!source.empty()) {

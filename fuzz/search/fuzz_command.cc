@@ -10,6 +10,7 @@
 
 #include "fuzz/search/fuzz_run.h"
 #include "lab/errors.h"
+#include "lab/kernel/cuda_kernel.h"
 #include "lab/kernel/kernel_command.h"
 #include "lab/kernel/plugin_kernel.h"
 #include "lab/progress_line.h"
@@ -73,9 +74,7 @@ int Fuzz(FuzzFlags flags) {
   options.searched.exact = flags.contract == "exact";
   MakeKernel make_kernel;
   if (!options.searched.kernel.empty()) {
-    make_kernel = [op, kernel = options.searched.kernel, limits = flags.limits] {
-      return std::make_unique<lab::PluginKernel>(kernel, *op, limits);
-    };
+    make_kernel = lab::KernelMakerOf(options.searched.kernel, *op, flags.limits, "");
   }
 
   const lab::ProgressLine progress;
@@ -103,9 +102,10 @@ void AddFuzzCommand(CLI::App* app, lab::RunCommand* run) {
   CLI::App* fuzz = app->add_subcommand(
       "fuzz", "Searches an op for a case on which a kernel is wrong, and makes it small");
   fuzz->add_option("op", flags->op, "an op or a chain")->required();
-  fuzz->add_option("--kernel", options.searched.kernel,
-                   "a library, ./mine.so or ./mine.so:symbol (default: the reference by its bound, "
-                   "and the implementations built in by its bits)");
+  fuzz->add_option(
+      "--kernel", options.searched.kernel,
+      "a library, ./mine.so or ./mine.so:symbol, or a CUDA source, ./mine.cu (default: "
+      "the reference by its bound, and the implementations built in by its bits)");
   CLI::Option* timeout =
       fuzz->add_option("--timeout", flags->limits.seconds, "seconds for one run of the kernel")
           ->check(lab::SecondsOfACall());

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "lab/files/cuda_source.h"
 #include "lab/files/starter.h"
+#include "lab/repository.h"
 #include "lab/spec.h"
 
 namespace touchstone::lab {
@@ -78,6 +80,18 @@ std::string CallOf(const OpSpec& op) {
   return text + "  return cudaGetLastError() == cudaSuccess ? 0 : 2;\n}\n";
 }
 
+// The other way to have a CUDA kernel judged.
+std::string WithoutGpu(const OpSpec& op) {
+  return fmt::format(
+      "//\n"
+      "// Without a GPU, or without what unpacks a call: a file with a __global__ function and a "
+      "line\n"
+      "//   {}\n"
+      "// is judged as it is, {}/touchstone verify {} --kernel ./mine.cu\n"
+      "// (docs/chapters/verify_your_kernel.md).\n",
+      ExampleLaunch(op), RepositoryRoot(), op.name);
+}
+
 // Written only where they are called.
 std::string HostFunctions(const OpSpec& op, const std::string& kernel) {
   std::string text;
@@ -109,8 +123,8 @@ std::string StarterInCuda(const OpSpec& op, const std::string& file) {
       std::string("#include <cstdint>\n") +
       (op.attributes.empty() ? "" : "#include <cstdlib>\n#include <cstring>\n") +
       "\n#include \"touchstone.h\"\n";
-  return StarterComment(op, file, build) + includes + kStorage + HostFunctions(op, kernel) +
-         kernel + "\n" + CallOf(op) +
+  return StarterComment(op, file, build) + WithoutGpu(op) + includes + kStorage +
+         HostFunctions(op, kernel) + kernel + "\n" + CallOf(op) +
          "\nint run(const touchstone_call* call) {\n"
          "  return call->recipe == TOUCHSTONE_BF16 ? run_in<Bf16>(call) : run_in<float>(call);\n"
          "}\n\n}  // namespace\n\n" +

@@ -13,12 +13,15 @@
 
 namespace touchstone::lab {
 
+// The device of a CUDA kernel that was compiled for the CPU execution model (kernels/simt).
+inline constexpr const char* kSimtDevice = "simt";
+
 struct KernelInfo {
   std::string name;            // as its author wrote it, of any bytes: whoever shows it escapes it
   std::string origin;          // "./mine.so:touchstone_rmsnorm", "out.h5", "optimized/lanes"
   std::string op;              // the op or chain that it computes
   std::vector<Dtype> recipes;  // those that it supports
-  std::string device = "cpu";
+  std::string device = "cpu";  // "cpu", "cuda", kSimtDevice; "unknown" of a file of outputs
   // Whether it can be run again, on inputs of our choice. A file of outputs cannot.
   bool runs_again = true;
 };

@@ -16,6 +16,7 @@
 #include "lab/files/case_file.h"
 #include "lab/files/recorded_kernel.h"
 #include "lab/files/worst_cases.h"
+#include "lab/kernel/cuda_kernel.h"
 #include "lab/kernel/kernel_verify.h"
 #include "lab/kernel/plugin_kernel.h"
 #include "lab/output_file.h"
@@ -58,6 +59,7 @@ std::string CommandOf(const KernelFlags& flags, const std::string& contract,
     if (!value.empty()) command += fmt::format(" {} {}", flag, ShellWord(value));
   };
   add("--kernel", flags.kernel);
+  add("--device", flags.device);
   add("--inputs", flags.inputs);
   add("--outputs", flags.outputs);
   if (flags.profile.empty()) add("--contract", contract == "bounded" ? "" : contract);
@@ -73,6 +75,7 @@ std::string CommandOf(const KernelFlags& flags, const std::string& contract,
 std::string SearchOf(const KernelFlags& flags, const std::string& contract,
                      const VerifyOptions& options) {
   if (flags.kernel.empty() || !flags.profile.empty() || !flags.allow.empty()) return "";
+  if (flags.device == "cuda" && IsCudaSource(flags.kernel)) return "";  // it knows no devices
   std::string command =
       fmt::format("./touchstone fuzz {} --kernel {}", options.ops.front(), ShellWord(flags.kernel));
   if (contract == "exact") command += " --contract exact";
@@ -156,7 +159,8 @@ KernelReport Judged(const KernelFlags& flags, const OpSpec& op, KernelOptions op
     if (flags.kernel.empty()) {
       kernel = std::make_unique<RecordedKernel>(flags.outputs, op, options.given);
     } else {
-      kernel = std::make_unique<PluginKernel>(flags.kernel, op, limits);
+      if (IsCudaSource(flags.kernel)) progress.Show("compiling " + TerminalText(flags.kernel));
+      kernel = KernelMakerOf(flags.kernel, op, limits, flags.device)();
     }
     std::signal(SIGINT, NoteInterrupt);
     KernelReport report = JudgeKernel(op, kernel.get(), options, events);
@@ -187,7 +191,9 @@ CLI::Validator SecondsOfACall() {
 
 void AddKernelFlags(CLI::App* verify, KernelFlags* flags) {
   const std::string group = "A kernel of yours";
-  verify->add_option("--kernel", flags->kernel, "a shared library: ./mine.so, ./mine.so:symbol")
+  verify
+      ->add_option("--kernel", flags->kernel,
+                   "a shared library, ./mine.so or ./mine.so:symbol, or a CUDA source, ./mine.cu")
       ->group(group);
   verify->add_option("--inputs", flags->inputs, "cases of a file that `cases` or `fuzz` wrote")
       ->group(group);
@@ -232,6 +238,7 @@ bool JudgesKernel(const KernelFlags& flags) {
     refuse(!flags.memory_limit.empty(), "--memory-limit", why);
     refuse(flags.time_limit > 0.0, "--time-limit", why);
     refuse(flags.no_invariance, "--no-invariance", why);
+    refuse(recorded && !flags.device.empty(), "--device", why);
   }
   if (!library && !recorded) {
     const std::string why = "is about a kernel of yours: give --kernel too";

@@ -11,7 +11,8 @@
 namespace touchstone::lab {
 
 struct KernelFlags {
-  std::string kernel;           // PATH or PATH:SYMBOL
+  std::string kernel;           // PATH or PATH:SYMBOL of a library, or a CUDA source
+  std::string device;           // cpu, cuda; empty: not said
   std::string inputs, outputs;  // files of cases (lab/files), in place of a kernel
   std::string profile;          // a name, or choices as text; empty: another contract
   std::string allow;            // what widens the bound, separated by commas

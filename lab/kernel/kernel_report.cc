@@ -179,7 +179,9 @@ void AddRepeats(const KernelReport& report, Lines* lines) {
   } else if (runs.different == 0) {
     lines->Field(
         2, "determinism",
-        fmt::format("yes: {} cases twice, on 1 thread and on 3, equal in every bit", runs.cases));
+        fmt::format("yes: {} cases twice, {}, equal in every bit", runs.cases,
+                    report.info.device == kSimtDevice ? "threads and blocks forward and in reverse"
+                                                      : "on 1 thread and on 3"));
   } else {
     lines->Field(2, "determinism",
                  fmt::format("NO: {} of {} elements differ between two runs, first in {}, {}: {}, "
@@ -385,6 +387,7 @@ std::string KernelText(const KernelReport& report, const TextStyle& style) {
   if (report.info.origin != report.info.name) {
     who += fmt::format(" ({})", TerminalText(report.info.origin));
   }
+  if (report.info.device == kSimtDevice) who += " under the CPU execution model";
   lines.Raw(fmt::format("{}{}: {} by {}", Colored(report.verdict, good, style.color),
                         PrintableText(claim), report.op, who));
   if (!report.reason.empty()) lines.Field(2, "reason", report.reason);

@@ -210,8 +210,8 @@ class Judgement {
       }
       if (second.state == RunState::kDone && OutputsAreWhole(ran.c, second, report)) {
         if (NoteDeterminism(ran, second)) {
-          ran.others.push_back({fmt::format("run again on {} threads", kThreadsOfSecondRun), ran.c,
-                                ran.inputs, second.outputs});
+          ran.others.push_back(
+              {SecondRunOf(report_.info, kThreadsOfSecondRun), ran.c, ran.inputs, second.outputs});
         }
         ran.second = std::move(second);
       }

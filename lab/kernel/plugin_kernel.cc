@@ -302,7 +302,7 @@ class PluginKernel::Session {
     if (reply_.outcome == Outcome::kThrew) {
       result->state = RunState::kFailed;
       result->what =
-          (text.empty() ? "throws an exception" : "throws: " + TerminalText(text)) + Printed();
+          (text.empty() ? "throws an exception" : "throws: " + PrintableText(text)) + Printed();
       return false;
     }
     result->state = RunState::kDone;

@@ -19,6 +19,11 @@ struct OtherRun {
   Tensors inputs, outputs;
 };
 
+inline std::string SecondRunOf(const KernelInfo& info, int threads) {
+  return info.device == kSimtDevice ? "run again in reverse order"
+                                    : "run again on " + std::to_string(threads) + " threads";
+}
+
 // A case that the kernel ran, on its way to the judge.
 struct RanCase {
   size_t index = 0;

@@ -66,7 +66,9 @@ def check_cuda(checks, op, compiler):
     checks.expect(f"new {op} --lang cuda", code == 0, text)
     source = (checks.folder / f"{op}.cu").read_text(encoding="utf-8")
     launched = LAUNCH.sub(r"Launch(\2, \3, stream, [&] { \1(\4); });", source)
-    checks.expect(f"{op}.cu launches once", "<<<" in source and "<<<" not in launched)
+    code_alone = re.sub(r"^//.*$", "", launched, flags=re.MULTILINE)
+    checks.expect(f"{op}.cu launches once", "<<<" in source and "<<<" not in code_alone)
+    checks.expect(f"{op}.cu names the other way", f"verify {op} --kernel ./mine.cu" in source)
     launched = launched.replace("TOUCHSTONE_CUDA", "TOUCHSTONE_CPU")
     (checks.folder / f"{op}.cc").write_text(launched, encoding="utf-8")
     code, text = checks.run(compiler, "-std=c++20", "-O0", "-Wall", "-Wextra", "-Werror", "-shared",
