@@ -147,7 +147,6 @@ int Main(int count, char** words) {
   }
   if (verify->parsed()) {
     if (contract == "profile") throw lab::UsageError("--contract profile needs --kernel");
-    if (device == "cuda") throw lab::UsageError("--device cuda needs --kernel");
     return lab::VerifyCommand(options, files);
   }
   if (list->parsed()) return lab::ListCommand(json_list);
