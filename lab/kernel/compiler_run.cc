@@ -58,7 +58,7 @@ class TemporaryFolder {
   TemporaryFolder() {
     std::error_code none;
     std::filesystem::path where = std::filesystem::temp_directory_path(none);
-    if (none) where = "/var/tmp";
+    where = none ? "/var/tmp" : std::filesystem::absolute(where);
     path_ = (where / "touchstone-XXXXXX").string();
     if (mkdtemp(path_.data()) == nullptr) {
       throw KernelUnavailable(fmt::format("cannot make a temporary folder in {}: {}",

@@ -84,7 +84,8 @@ CompilerCall CallFor(const std::string& path, const std::string& text, const Cud
                      const OpSpec& op, CudaCompiler compiler) {
   CompilerCall call;
   const std::filesystem::path whole = std::filesystem::absolute(path);
-  call.links = {{"root", RepositoryRoot()}, {"beside", whole.parent_path().string()}};
+  call.links = {{"root", std::filesystem::absolute(RepositoryRoot()).string()},
+                {"beside", whole.parent_path().string()}};
   call.files["kernel.cu"] = fmt::format("#line 1 \"{}\"\n{}\n", NameInMessages(path), text);
   call.result = kResult;
   const std::string caller = CallerOf(launch, op, compiler);
@@ -158,7 +159,7 @@ UnnamedFile Compile(const std::string& path, const OpSpec& op, CudaCompiler comp
 }
 
 std::string WithNameFor(std::string text, const std::string& path, const std::string& name) {
-  for (size_t at = text.find(path); at != std::string::npos; at = text.find(path)) {
+  for (size_t at = 0; (at = text.find(path, at)) != std::string::npos; at += name.size()) {
     text.replace(at, path.size(), name);
   }
   return text;

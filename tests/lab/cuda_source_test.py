@@ -161,6 +161,10 @@ def check_compiling(checks):
     os.mkfifo(checks.folder / "pipe.cu")
     checks.says("a pipe", 3, ["NOT RUN", "is no file"], "rmsnorm", "./pipe.cu")
     full = dict(checks.environment, TMPDIR=str(checks.folder / "nowhere"))
+    here = dict(checks.environment, TMPDIR="temporary", TOUCHSTONE_ROOT=os.path.relpath(
+        ROOT, checks.folder))
+    checks.says("relative names of folders", 0, ["BIT-EXACT"], "rmsnorm", str(ROWS), *SMALL,
+                environment=here)
     checks.says("a temporary folder that is not there", 0, ["BIT-EXACT"], "rmsnorm", str(ROWS),
                 *SMALL, environment=full)
 
