@@ -69,12 +69,12 @@ int Main(int count, char** words) {
   std::string suite = "default";
   verify->add_option("--suite", suite, "full: the larger cases too; default: default")
       ->check(CLI::IsMember({"default", "full"}));
-  std::string device = "cpu";
   verify
-      ->add_option("--device", device,
-                   "cuda: only the CUDA kernels, on a GPU; default: cpu, where they run under the "
-                   "CPU execution model")
-      ->check(CLI::IsMember({"cpu", "cuda"}));
+      ->add_option(
+          "--device", options.device,
+          "simt: the CUDA kernels under the CPU execution model; cuda: the same kernels, or "
+          "yours, on a GPU; default: cpu")
+      ->check(CLI::IsMember({"cpu", "simt", "cuda"}));
   lab::KernelFlags kernel;
   lab::AddKernelFlags(verify, &kernel);
   verify->add_option("--threads", threads, "threads (default: all)")->check(CLI::Range(1, 1024));
@@ -134,14 +134,13 @@ int Main(int count, char** words) {
   }
   options.threads = threads;
   options.golden = !no_golden;
-  options.on_gpu = device == "cuda";
   options.exact = contract == "exact";
   options.suite = suite == "full" ? lab::Suite::kFull : lab::Suite::kDefault;
   if (!options.only_case.empty() && options.ops.size() != 1) {
     throw lab::UsageError("--case needs exactly one op before it");
   }
   if (run) return run();
-  if (verify->count("--device") > 0) kernel.device = device;
+  if (verify->count("--device") > 0) kernel.device = options.device;
   if (verify->parsed() && lab::JudgesKernel(kernel)) {
     return lab::VerifyKernelCommand(kernel, contract, options, files);
   }

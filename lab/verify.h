@@ -32,9 +32,11 @@ struct VerifyOptions {
   std::string only_case = {};         // the name of one case; empty: all
   bool smallest = false;              // of each input class and recipe the smallest case
   Suite suite = Suite::kDefault;
-  bool on_gpu = false;  // only the kernels, on a GPU
-  bool golden = true;   // compare with the frozen files
-  bool exact = false;   // WITHIN BOUND is not enough
+  // cpu: the reference and the candidates under optimized/. simt: the kernels under the CPU
+  // execution model, each case in two schedules. cuda: the kernels on a GPU.
+  std::string device = "cpu";
+  bool golden = true;  // compare with the frozen files
+  bool exact = false;  // WITHIN BOUND is not enough
   int threads = 1;
 };
 

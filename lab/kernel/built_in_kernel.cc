@@ -8,6 +8,7 @@
 #include <exception>
 #include <utility>
 
+#include "kernels/simt/execution_model.h"
 #include "lab/chain.h"
 
 namespace touchstone::lab {
@@ -39,6 +40,11 @@ RunResult BuiltInKernel::Run(const Case& c, const Tensors& inputs, const RunOpti
   RunResult result;
   Tensors tensors = PoisonedTensors(c, inputs, options.poison);
   const auto begin = std::chrono::steady_clock::now();
+  // The second run of a case, of the other poison, takes threads and blocks the other way round.
+  simt::CurrentPolicy() =
+      options.poison == Poison::kNan
+          ? simt::Policy{}
+          : simt::Policy{.order = simt::Order::kReverse, .landing = simt::CopyLanding::kEarly};
   try {
     lab::Run(c, implementation_, &tensors, options.threads);
     result.state = RunState::kDone;

@@ -140,6 +140,22 @@ TEST_P(GoldenModel, HasTheSameBitsWithTheOptimizedBackend) {
   }
 }
 
+// Every op by a CUDA kernel under the execution model: slow, so two models of the five.
+class ModelByKernels : public testing::TestWithParam<std::tuple<std::string, Dtype>> {};
+
+TEST_P(ModelByKernels, HasTheHashesOfTheManifest) {
+  const auto& [model, recipe] = GetParam();
+  const Backend kernels = BackendOf({.device = "simt"});
+  ASSERT_NE(kernels.bf16.attention, Backend().bf16.attention);
+  const golden::Manifest manifest = golden::ReadManifest(RepositoryRoot() + "/golden/MANIFEST");
+  const Activations ours = ModelActivations(RepositoryRoot(), model, recipe, 19, 2, kernels);
+  EXPECT_EQ(ours.size(), ActivationPaths(ConfigOf(model)).size());
+  for (const auto& [path, tensor] : ours) {
+    EXPECT_EQ(manifest.entries.at(ModelEntryName(model, recipe, path)), golden::EntryOf(tensor))
+        << path;
+  }
+}
+
 std::string TestName(const testing::TestParamInfo<std::tuple<std::string, Dtype>>& instance) {
   std::string name =
       std::get<0>(instance.param) + "_" + std::string(Name(std::get<1>(instance.param)));
@@ -152,6 +168,11 @@ INSTANTIATE_TEST_SUITE_P(All, GoldenModel,
                                                           "maverick-tiny", "guard-tiny",
                                                           "scout-bytes"),
                                           testing::Values(Dtype::kF32, Dtype::kBf16)),
+                         TestName);
+
+INSTANTIATE_TEST_SUITE_P(Two, ModelByKernels,
+                         testing::Values(std::tuple{"scout-tiny", Dtype::kBf16},
+                                         std::tuple{"maverick-tiny", Dtype::kF32}),
                          TestName);
 
 TEST(GoldenModels, AreTheFoldersThere) {
