@@ -48,13 +48,15 @@ template <typename Storage>
 class PagedPool {
  public:
   PagedPool(int64_t positions, int64_t row)
-      : positions_(positions), row_(row), table_(Pages()), pool_(Pages() * kPagePositions * row) {
-    // Last page first, and neighbours exchanged: nothing lies where a contiguous cache has it.
+      : positions_(positions),
+        row_(row),
+        table_(Pages()),
+        pool_((LastPlace() + 1) * kPagePositions * row) {
+    // Last page first, and one or two pages that are nobody's before it: page p lies at an odd
+    // number less p, so never at p, where a kernel that does not read the table would find it.
     std::vector<int32_t> order(static_cast<size_t>(Pages()));
     for (int64_t page = 0; page < Pages(); ++page) {
-      const int64_t reversed = Pages() - 1 - page;
-      const int64_t other = reversed ^ 1;
-      order[static_cast<size_t>(page)] = static_cast<int32_t>(other < Pages() ? other : reversed);
+      order[static_cast<size_t>(page)] = static_cast<int32_t>(LastPlace() - page);
     }
     if (Pages() > 0) {
       simt::CopyToDevice(table_.data(), order.data(), order.size() * sizeof(int32_t));
@@ -74,6 +76,7 @@ class PagedPool {
 
  private:
   int64_t Pages() const { return (positions_ + kPagePositions - 1) / kPagePositions; }
+  int64_t LastPlace() const { return Pages() | 1; }
   simt::LaunchConfig Config() const {
     return {.grid = dim3(simt::BlocksFor(positions_, 1)), .block = dim3(128)};
   }

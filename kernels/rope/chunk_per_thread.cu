@@ -3,6 +3,7 @@
 // architectures: 80 90 100
 #include "kernels/parts/chunk.cuh"
 #include "kernels/parts/dense.h"
+#include "kernels/parts/rotate.cuh"
 #include "kernels/simt/simt.cuh"
 #include "reference/ops/rope/rope.h"
 
@@ -11,27 +12,35 @@ namespace {
 
 constexpr int kThreads = 128;
 
-// One block a token. `count` is a thread's values: a chunk, or a pair where D is no multiple of it.
-template <typename Storage>
+// One block a token. A thread takes kCount values at once: a chunk, or a pair where D is no
+// multiple of a chunk or an address is none of 16. `d` is where they lie in their head.
+template <typename Storage, int kCount>
 __global__ void __launch_bounds__(kThreads)
-    ChunkPerThread(const Storage* x, const float* table, int64_t H, int64_t D, int count, bool wide,
-                   Storage* y) {
+    ChunkPerThread(const Storage* x, const float* table, int64_t H, int64_t D, Storage* y) {
+  constexpr bool kWide = kCount == kChunk<Storage>;
   const float* angles = table + blockIdx.x * D;
   const int64_t token = blockIdx.x * H * D;
-  for (int64_t i = int64_t{threadIdx.x} * count; i < H * D; i += kThreads * count) {
-    Chunk<Storage> chunk = LoadChunk(x + token + i, count, wide);
-    const float* turn = angles + i % D;  // cosine, sine of each pair
+  const int64_t step = kThreads * kCount % D;
+  int64_t d = threadIdx.x * kCount % D;
+  for (int64_t i = threadIdx.x * kCount; i < H * D; i += kThreads * kCount) {
+    Chunk<Storage> chunk = LoadChunk(x + token + i, kCount, kWide);
+    float turn[kCount];  // cosine, sine of each pair
 #pragma unroll
-    for (int j = 0; j < kChunk<Storage>; j += 2) {
-      if (j >= count) break;
-      const float x0 = Widen(chunk.value[j]), x1 = Widen(chunk.value[j + 1]);
-      const float cosine = turn[j], sine = turn[j + 1];
-      const float x0_cos = x0 * cosine, x1_sin = x1 * sine;
-      const float x0_sin = x0 * sine, x1_cos = x1 * cosine;
-      chunk.value[j] = Narrow<Storage>(x0_cos - x1_sin);
-      chunk.value[j + 1] = Narrow<Storage>(x0_sin + x1_cos);
+    for (int j = 0; j < kCount; j += kChunk<float>) {
+      const Chunk<float> part = LoadChunk(angles + d + j, kCount - j, kWide);
+#pragma unroll
+      for (int k = 0; k < kChunk<float> && j + k < kCount; ++k) turn[j + k] = part.value[k];
     }
-    StoreChunk(chunk, count, wide, y + token + i);
+#pragma unroll
+    for (int j = 0; j < kCount; j += 2) {
+      const Rotated pair =
+          Rotate(Widen(chunk.value[j]), Widen(chunk.value[j + 1]), turn[j], turn[j + 1]);
+      chunk.value[j] = Narrow<Storage>(pair.even);
+      chunk.value[j + 1] = Narrow<Storage>(pair.odd);
+    }
+    StoreChunk(chunk, kCount, kWide, y + token + i);
+    d += step;
+    if (d >= D) d -= D;
   }
 }
 
@@ -41,10 +50,13 @@ void Run(View<const Storage, 'T', 'H', 'D'> x, View<const float, 'T', 'J', '2'> 
   const int64_t T = Extent<'T'>(x, table, y), H = Extent<'H'>(x, y), D = Extent<'D'>(x, y);
   TOUCHSTONE_REQUIRE(D == 2 * Extent<'J'>(table) && Extent<'2'>(table) == 2);
   if (T * H * D == 0) return;
-  const int count = D % kChunk<Storage> == 0 ? kChunk<Storage> : 2;
-  simt::Launch({.grid = dim3(simt::BlocksFor(T, 1)), .block = dim3(kThreads)},
-               ChunkPerThread<Storage>, Dense(x), Dense(table), H, D, count, IsWide(x.data, y.data),
-               Dense(y));
+  const simt::LaunchConfig config{.grid = dim3(simt::BlocksFor(T, 1)), .block = dim3(kThreads)};
+  if (IsWide(x.data, y.data, table.data) && D % kChunk<Storage> == 0) {
+    simt::Launch(config, ChunkPerThread<Storage, kChunk<Storage>>, Dense(x), Dense(table), H, D,
+                 Dense(y));
+  } else {
+    simt::Launch(config, ChunkPerThread<Storage, 2>, Dense(x), Dense(table), H, D, Dense(y));
+  }
 }
 
 }  // namespace

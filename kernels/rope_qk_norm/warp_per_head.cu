@@ -6,6 +6,7 @@
 // stays within the thread, that by 32, 16, 8, 4 and 2 goes to the threads 16, 8, 4, 2 and 1 further
 // on, and the last one, by 1, is within the thread again.
 #include "kernels/parts/dense.h"
+#include "kernels/parts/rotate.cuh"
 #include "kernels/simt/simt.cuh"
 #include "reference/ops/chains.h"
 
@@ -16,19 +17,13 @@ constexpr int kWarps = 8;
 constexpr int kThreads = kWarps * simt::kWarpSize;
 constexpr int kGroups = 4;  // of 64 lanes
 
-template <typename Storage>
-struct Pair {
-  float even, odd;
-};
-
 // The rotated pair p of a head, rounded to storage.
 template <typename Storage>
-__device__ __forceinline__ Pair<Storage> Rotated(const Storage* row, const float* turn, int64_t p) {
+__device__ __forceinline__ Rotated RotatedPair(const Storage* row, const float* turn, int64_t p) {
   const float x0 = Widen(row[2 * p]), x1 = Widen(row[2 * p + 1]);
   const float cosine = turn[2 * p], sine = turn[2 * p + 1];
-  const float x0_cos = x0 * cosine, x1_sin = x1 * sine;
-  const float x0_sin = x0 * sine, x1_cos = x1 * cosine;
-  return {RoundTo<Storage>(x0_cos - x1_sin), RoundTo<Storage>(x0_sin + x1_cos)};
+  const Rotated pair = Rotate(x0, x1, cosine, sine);
+  return {RoundTo<Storage>(pair.even), RoundTo<Storage>(pair.odd)};
 }
 
 template <typename Storage>
@@ -47,7 +42,7 @@ __global__ void __launch_bounds__(kThreads)
     for (int m = 0; m < kGroups; ++m) {
       const int64_t p = stripe + m * simt::kWarpSize + lane;
       if (p >= D / 2) continue;
-      const Pair<Storage> pair = Rotated(row, turn, p);
+      const Rotated pair = RotatedPair<Storage>(row, turn, p);
       even[m] = fmaf(pair.even, pair.even, even[m]);
       odd[m] = fmaf(pair.odd, pair.odd, odd[m]);
     }
@@ -63,7 +58,7 @@ __global__ void __launch_bounds__(kThreads)
 
   const float r = 1.0f / sqrtf(sum / static_cast<float>(D) + eps);
   for (int64_t p = lane; p < D / 2; p += simt::kWarpSize) {
-    const Pair<Storage> pair = Rotated(row, turn, p);
+    const Rotated pair = RotatedPair<Storage>(row, turn, p);
     y[head * D + 2 * p] = Narrow<Storage>(pair.even * r);
     y[head * D + 2 * p + 1] = Narrow<Storage>(pair.odd * r);
   }

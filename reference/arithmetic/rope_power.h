@@ -13,7 +13,7 @@
 // exponent = p/q, p < q, and n^p has an odd part shorter than the 24 bits of theta.
 // The result lies between 1 and 2^40: no overflow, no subnormal.
 //
-// Host only. Standard library only.
+// RopePower throws, and so is for the host; its parts are for both. Standard library only.
 #pragma once
 
 #include <cmath>
@@ -33,13 +33,13 @@ struct Pair {
 };
 
 // a + b exactly, for |a| >= |b| or a = 0 (Dekker).
-inline Pair SumOrdered(double a, double b) {
+TOUCHSTONE_HOST_DEVICE inline Pair SumOrdered(double a, double b) {
   const double sum = a + b;
   return {sum, b - (sum - a)};
 }
 
 // a + b exactly (Knuth).
-inline Pair Sum(double a, double b) {
+TOUCHSTONE_HOST_DEVICE inline Pair Sum(double a, double b) {
   const double sum = a + b;
   const double b_part = sum - a;
   return {sum, (a - (sum - b_part)) + (b - b_part)};
@@ -50,23 +50,25 @@ inline Pair Sum(double a, double b) {
 // double-word arithmetic", 2017). Divide: high is within u, the rest n - high d is exact, and low,
 // below u |high|, is within u of rest / d: 1.1 u^2. Scale, a product with a pair whose low part is
 // 0: as Multiply; exact for a power of two.
-inline Pair Add(Pair a, Pair b) {
+TOUCHSTONE_HOST_DEVICE inline Pair Add(Pair a, Pair b) {
   const Pair high = Sum(a.high, b.high);
   const Pair low = Sum(a.low, b.low);
   const Pair joined = SumOrdered(high.high, high.low + low.high);
   return SumOrdered(joined.high, joined.low + low.low);
 }
 
-inline Pair Multiply(Pair a, Pair b) {
+TOUCHSTONE_HOST_DEVICE inline Pair Multiply(Pair a, Pair b) {
   const double high = a.high * b.high;
   const double rest = std::fma(a.high, b.high, -high);
   const double cross = std::fma(a.low, b.high, a.high * b.low);
   return SumOrdered(high, rest + cross);
 }
 
-inline Pair Scale(double factor, Pair a) { return Multiply({factor, 0.0}, a); }
+TOUCHSTONE_HOST_DEVICE inline Pair Scale(double factor, Pair a) {
+  return Multiply({factor, 0.0}, a);
+}
 
-inline Pair Divide(double n, double d) {
+TOUCHSTONE_HOST_DEVICE inline Pair Divide(double n, double d) {
   const double high = n / d;
   const double rest = std::fma(-high, d, n);
   return SumOrdered(high, rest / d);
@@ -82,7 +84,7 @@ inline constexpr Pair kLn2 = {binary64::kLn2First, binary64::kLn2Second};
 // given, so p is within (2 e + 0.03 (3 e + e)) / 0.97 < 2.3 e, and log m = 2 s p within 4.3 e.
 // k ln 2 is within 1.1 e. If k > 0 then k ln 2 + |log m| <= 3 (k ln 2 + log m); k < 0 cannot be,
 // for theta >= 1. So the sum is within 3 * 4.3 e + e < 14 e.
-inline Pair LogOfBase(float theta) {
+TOUCHSTONE_HOST_DEVICE inline Pair LogOfBase(float theta) {
   const binary64::Split split = binary64::SplitAtSqrtHalf(static_cast<double>(theta));
   const Pair s = Divide(split.f, 2.0 + split.f);
   const Pair z = Multiply(s, s);
@@ -104,7 +106,7 @@ struct Scaled {
 // relative error of exp(r). Rest: 0.35^27/27! < 2^-133. A step rounds the sum, 1.42 e, and three
 // times the product, at most 0.5/n: with the weights 0.35^n/n! of the steps below 5 e in all, over
 // exp(r) > 0.7 8 e. Sum: 458 e < 2^9 e = 2^-91.
-inline Scaled ExpOfPair(Pair y) {
+TOUCHSTONE_HOST_DEVICE inline Scaled ExpOfPair(Pair y) {
   const double shifted = std::fma(y.high, binary64::kLog2E, binary64::kRoundToInteger);
   const double k = shifted - binary64::kRoundToInteger;
   const Pair r = Add(y, Scale(-k, kLn2));
