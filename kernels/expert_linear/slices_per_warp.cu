@@ -15,7 +15,7 @@ namespace {
 
 // Shared memory admits two blocks of 8 rows to a processor.
 template <typename S>
-constexpr int kBlocks = S::kTokens == 8 ? 2 : 4;
+[[maybe_unused]] constexpr int kBlocks = S::kTokens == 8 ? 2 : 4;
 
 template <typename S, typename Storage>
 __global__ void __launch_bounds__(32 * S::kMaxWarps, kBlocks<S>)
