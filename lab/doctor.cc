@@ -33,9 +33,10 @@ std::string LineOf(const std::string& file, const std::string& key) {
   return "";
 }
 
-std::string OnPath(const std::string& tool) {
+// `also` is searched after PATH.
+std::string OnPath(const std::string& tool, const std::string& also = "") {
   const char* path = std::getenv("PATH");
-  const std::string folders = path == nullptr ? "" : path;
+  const std::string folders = (path == nullptr ? "" : std::string(path)) + ":" + also;
   for (size_t begin = 0; begin < folders.size();) {
     const size_t end = std::min(folders.find(':', begin), folders.size());
     const std::string candidate = folders.substr(begin, end - begin) + "/" + tool;
@@ -86,7 +87,13 @@ int DoctorCommand() {
   text +=
       tool("qemu-aarch64", "package qemu-user, for `test --all`: the bits of another processor");
   text += tool("sphinx-build", "package python3-sphinx, for `test --all`: the walkthrough");
-  text += fmt::format("{:<16} {}\n", "GPU", "not used by any command of this version");
+  const std::string nvcc = OnPath("nvcc", "/usr/local/cuda/bin");
+  text += fmt::format("{:<16} {}\n", "nvcc",
+                      !nvcc.empty() ? nvcc
+                                    : "not found: CUDA toolkit, for --device cuda and "
+                                      "tools/compile_kernels; kernels run on the CPU without it");
+  text += fmt::format("{:<16} {}\n", "GPU",
+                      "used where --device cuda asks for it, by no other command");
   std::fwrite(text.data(), 1, text.size(), stdout);
   return arithmetic.starts_with("WRONG") ? kFailed : golden ? kPassed : kBadData;
 }
