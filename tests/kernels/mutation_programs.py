@@ -1,0 +1,226 @@
+"""The program that runs every case of every kernel (tests/simt), built once with all mutations of
+all kernels behind switches, and the runs of it."""
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import os
+import pathlib
+import re
+import resource
+import signal
+import subprocess
+import time
+
+from mutation_switches import HEADER, SOURCE, mutated, number_of, switched
+from planting import CannotPlant
+
+# Wrong code must do what it says: nothing is concluded from an index that is out of bounds. A
+# mutation may leave a variable unused.
+FLAGS = ("-O1", "-fno-aggressive-loop-optimizations", "-w", "-Wno-error")
+SCHEDULES = "forward,reverse,random:7"
+MEMORY = 8 << 30  # bytes; a sanitizer's shadow is beyond any limit
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """A file kernels/OP/ALGORITHM.cu."""
+    op: str
+    algorithm: str
+
+    @property
+    def file(self):
+        return f"{self.op}/{self.algorithm}.cu"
+
+
+class Sources:
+    """What includes what under kernels/. A .h stands for the .cu beside it too: who includes it
+    calls what that one defines."""
+
+    def __init__(self, root):
+        self.folder = root / "kernels"
+        self.texts = {path.relative_to(self.folder).as_posix(): path.read_text()
+                      for path in sorted(self.folder.rglob("*"))
+                      if path.suffix in (".cu", ".cuh", ".h")}
+        self.includes = {name: re.findall(r'^#include "kernels/(.*)"$', text, re.M)
+                         for name, text in self.texts.items()}
+
+    def closure(self, name, calls=False):
+        """The file and all that it includes, and with `calls` what it calls."""
+        known, new = set(), [name]
+        while new:
+            one = new.pop()
+            if one in known or one not in self.texts:
+                continue
+            known.add(one)
+            new += self.includes[one]
+            if calls and one.endswith(".h"):
+                new.append(one[:-2] + ".cu")
+        return known
+
+    def hash_of(self, name):
+        """Of the file and of all that it includes."""
+        parts = [f"{one}\n{self.texts[one]}" for one in sorted(self.closure(name))]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+    def compiled_from(self, name):
+        """The .cu whose objects change with a file."""
+        return [one for one in self.texts if one.endswith(".cu") and name in self.closure(one)]
+
+    def kernels_of(self, name):
+        """The kernels that run code of a file."""
+        found = []
+        for one in self.texts:
+            op, _, file = one.partition("/")
+            if (one.endswith(".cu") and op not in ("model", "simt", "parts") and
+                    name in self.closure(one, calls=True)):
+                found.append(Kernel(op, file[:-3]))
+        return found
+
+
+class Program:
+    """One build of the program: plain, race or address."""
+
+    def __init__(self, kind, build, sources, found, scratch, name="every_case"):
+        self.kind, self.build, self.sources, self.found = kind, build, sources, found
+        self.scratch, self.name = scratch / kind, name
+        self.numbers = {number_of(site): site.id for sites in found.values() for site in sites}
+        if len(self.numbers) != sum(map(len, found.values())):
+            raise CannotPlant("two sites have the same number")
+        self.seconds = {}  # of the right program, by kernel
+        self.program = None
+
+    # ---- Built
+
+    def prepare(self, jobs):
+        """Compiles all kernels with switches, those that did not change not again, and links. A
+        mutation that the compiler refuses beside the right text is left to be judged alone."""
+        (self.scratch / "objects").mkdir(parents=True, exist_ok=True)
+        write_changed(self.scratch / "switch.h", HEADER)
+        write_changed(self.scratch / "switch.cc", SOURCE)
+        self.flags = [*FLAGS, f"-I{self.scratch / 'switched'}", "-include",
+                      self.scratch / "switch.h"]
+        compiled = [name for name in self.found if name.endswith(".cu")]
+        while True:
+            for name, sites in self.found.items():
+                write_changed(self.scratch / "switched/kernels" / name,
+                              switched(self.sources.texts[name], sites))
+            with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+                made = list(pool.map(self.compiled, compiled))
+            errors = [one for one in made if isinstance(one, CannotPlant)]
+            if not errors:
+                break
+            for error in errors:
+                self.without_switch(error)
+        switch = self.scratch / "objects/switch.o"
+        self.build.run(["c++", "-O1", "-c", self.scratch / "switch.cc", "-o", switch])
+        self.program = self.build.link(self.name, [*made, switch], self.scratch / self.name)
+
+    def without_switch(self, error):
+        """Takes the switches from the lines that a compiler's error names."""
+        taken = 0
+        for file, line in set(re.findall(r"switched/kernels/([\w/.]+):(\d+):\d+: error:",
+                                         str(error))):
+            for i, site in enumerate(self.found.get(file, [])):
+                lines = range(site.line, site.line + site.original.count("\n") + 1)
+                if site.switch and int(line) in lines:
+                    self.found[file][i] = dataclasses.replace(site, switch=False)
+                    taken += 1
+        if taken == 0:
+            raise error
+
+    def compiled(self, name):
+        output = self.scratch / "objects" / (name.replace("/", "_") + ".o")
+        stamp = output.with_suffix(".key")
+        parts = [switched(self.sources.texts[one], self.found.get(one, []))
+                 for one in sorted(self.sources.closure(name))]
+        key = hashlib.sha256("\n".join([str(self.build.compile_command(f"kernels/{name}")),
+                                        str(self.flags), HEADER, *parts]).encode()).hexdigest()
+        if output.exists() and stamp.exists() and stamp.read_text() == key:
+            return output
+        try:
+            self.build.compile(f"kernels/{name}", output, self.flags,
+                               text_of=self.scratch / "switched/kernels" / name)
+        except CannotPlant as error:
+            return error
+        stamp.write_text(key)
+        return output
+
+    def alone(self, site, folder):
+        """A program with one mutation that can have no switch."""
+        overlay = folder / "mutated"
+        write_changed(overlay / "kernels" / site.file,
+                      mutated(self.sources.texts[site.file], site))
+        objects = []
+        for name in self.sources.compiled_from(site.file):
+            output = folder / (name.replace("/", "_") + ".o")
+            text = overlay / "kernels" / name
+            self.build.compile(f"kernels/{name}", output, [*FLAGS, f"-I{overlay}"],
+                               text_of=text if text.exists() else None)
+            objects.append(output)
+        return self.build.link(self.name, objects, folder / self.name)
+
+    # ---- Run
+
+    def measure(self, kernels):
+        """The processor time that each kernel's cases take, right as they are."""
+        for kernel in kernels:
+            if kernel not in self.seconds:
+                begin = time.monotonic()
+                code, output = self.run(kernel, 0, 600)
+                if code != 0:
+                    raise CannotPlant(f"{kernel.file} without a mutation, {self.kind} build: "
+                                      f"exit code {code}\n{output[-2000:]}")
+                self.seconds[kernel] = time.monotonic() - begin
+
+    def killed_by(self, kernel, site, program=None):
+        """(what killed, the line that says it) of a site by a kernel's cases; or None."""
+        limit = int(10 + 10 * self.seconds.get(kernel, 60))
+        code, output = self.run(kernel, 0 if program else number_of(site), limit, program)
+        if code == 0:
+            return None
+        return verdict(self.kind, code, output)
+
+    def run(self, kernel, number, limit, program=None):
+        """(exit code, output). One that hangs is ended by the processor time that it took."""
+        def limits():
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            if self.kind != "address":
+                resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+        command = [program or self.program, "--op", kernel.op, "--kernel", kernel.algorithm,
+                   "--schedules", SCHEDULES, "--first"]
+        done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace",
+                              preexec_fn=limits, cwd=self.build.root,
+                              env={**os.environ, "TOUCHSTONE_MUTATION": str(number),
+                                   "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0"})
+        return done.returncode, done.stdout
+
+
+def verdict(kind, code, output):
+    """What a failed run says: by what it was caught, and in which words."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    for line in lines:
+        if "ERROR: AddressSanitizer" in line or "runtime error:" in line:
+            return "address", line.split("ERROR: ")[-1]
+    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        return "time-out", "more than ten times the time"
+    if code < 0:
+        return "crash", signal.Signals(-code).name
+    told = next((line for line in lines if line.startswith("FAILED")), "")
+    if not told:
+        return "crash", f"exit code {code}: {lines[-1] if lines else ''}"
+    if "elements differ" in told or "changes its input" in told:
+        return "wrong bits", told
+    # The plain build has run the same schedules to their end.
+    return ("race" if kind == "race" else "execution error"), told
+
+
+def write_changed(path, text):
+    """Writes a file, unless it has the text."""
+    path = pathlib.Path(path)
+    if not path.is_file() or path.read_text() != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
