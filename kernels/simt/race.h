@@ -21,6 +21,8 @@ void OnSharedMemory(const void* begin, size_t bytes);  // unwritten at each bloc
 void OnAllocate(const void* begin, size_t bytes);      // device memory, unwritten
 void OnFree(const void* begin);
 void OnHostWrite(const void* begin, size_t bytes);  // written between launches
+// What was found since the last call, a line each; at most 8 of a launch.
+std::vector<std::string> TakeFindings();
 #else
 inline void OnLaunchBegin() {}
 inline void OnLaunchEnd() {}
@@ -33,9 +35,7 @@ inline void OnSharedMemory(const void*, size_t) {}
 inline void OnAllocate(const void*, size_t) {}
 inline void OnFree(const void*) {}
 inline void OnHostWrite(const void*, size_t) {}
+inline std::vector<std::string> TakeFindings() { return {}; }
 #endif
-
-// What was found since the last call, a line each; at most 8 of a launch.
-std::vector<std::string> TakeFindings();
 
 }  // namespace touchstone::simt::race
