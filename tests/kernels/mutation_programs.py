@@ -1,5 +1,5 @@
-"""The program that runs every case of every kernel (tests/simt), built once with all mutations of
-all kernels behind switches, and the runs of it."""
+"""The programs that judge kernels, each built once with all mutations of all kernels behind switches,
+and the runs of them: every_case (tests/simt) compares bits, refused_inputs gives wrong inputs."""
 
 import concurrent.futures
 import dataclasses
@@ -78,17 +78,18 @@ class Sources:
         return found
 
 
-class Program:
-    """One build of the program: plain, race or address."""
+class Programs:
+    """One build of the programs: plain, race or address."""
 
-    def __init__(self, kind, build, sources, found, scratch, name="every_case"):
+    def __init__(self, kind, build, sources, found, scratch):
         self.kind, self.build, self.sources, self.found = kind, build, sources, found
-        self.scratch, self.name = scratch / kind, name
+        self.scratch = scratch / kind
         self.numbers = {number_of(site): site.id for sites in found.values() for site in sites}
         if len(self.numbers) != sum(map(len, found.values())):
             raise CannotPlant("two sites have the same number")
-        self.seconds = {}  # of the right program, by kernel
-        self.program = None
+        self.seconds = {}  # that a kernel's cases take, right as they are
+        self.patience = 10  # seconds beyond ten times as many
+        self.programs = []
 
     # ---- Built
 
@@ -114,7 +115,8 @@ class Program:
                 self.without_switch(error)
         switch = self.scratch / "objects/switch.o"
         self.build.run(["c++", "-O1", "-c", self.scratch / "switch.cc", "-o", switch])
-        self.program = self.build.link(self.name, [*made, switch], self.scratch / self.name)
+        self.programs = [self.build.link(name, [*made, switch], self.scratch / name)
+                         for name in self.build.programs]
 
     def without_switch(self, error):
         """Takes the switches from the lines that a compiler's error names."""
@@ -147,7 +149,7 @@ class Program:
         return output
 
     def alone(self, site, folder):
-        """A program with one mutation that can have no switch."""
+        """Programs with one mutation that can have no switch."""
         overlay = folder / "mutated"
         write_changed(overlay / "kernels" / site.file,
                       mutated(self.sources.texts[site.file], site))
@@ -158,30 +160,38 @@ class Program:
             self.build.compile(f"kernels/{name}", output, [*FLAGS, f"-I{overlay}"],
                                text_of=text if text.exists() else None)
             objects.append(output)
-        return self.build.link(self.name, objects, folder / self.name)
+        return [self.build.link(name, objects, folder / name) for name in self.build.programs]
 
     # ---- Run
 
-    def measure(self, kernels):
-        """The processor time that each kernel's cases take, right as they are."""
-        for kernel in kernels:
-            if kernel not in self.seconds:
-                begin = time.monotonic()
-                code, output = self.run(kernel, 0, 600)
+    def measure(self, kernel):
+        """The time that a kernel's cases take, right as they are."""
+        begin = time.monotonic()
+        for program in self.programs:
+            code, output = self.run(program, kernel, 0, 600)
+            if code != 0:
+                raise CannotPlant(f"{kernel.file} without a mutation, {self.kind} build: exit code "
+                                  f"{code}\n{output[-2000:]}")
+        self.seconds[kernel] = time.monotonic() - begin
+
+    def killed_by(self, site, alone=None):
+        """(kernel, what killed, the line that says it) of a site; or None. The cheapest kernels are
+        tried first, and of a condition on inputs first the inputs that break it."""
+        kernels = sorted(self.sources.kernels_of(site.file),
+                         key=lambda kernel: self.seconds.get(kernel, 0))
+        programs = alone or self.programs
+        text = self.sources.texts[site.file].splitlines()[site.line - 1]
+        if re.search(r"require\(", text, re.I):
+            programs = programs[::-1]
+        for program in programs:
+            for kernel in kernels:
+                limit = int(self.patience + 10 * self.seconds.get(kernel, 60))
+                code, output = self.run(program, kernel, 0 if alone else number_of(site), limit)
                 if code != 0:
-                    raise CannotPlant(f"{kernel.file} without a mutation, {self.kind} build: "
-                                      f"exit code {code}\n{output[-2000:]}")
-                self.seconds[kernel] = time.monotonic() - begin
+                    return kernel, *verdict(self.kind, code, output)
+        return None
 
-    def killed_by(self, kernel, site, program=None):
-        """(what killed, the line that says it) of a site by a kernel's cases; or None."""
-        limit = int(10 + 10 * self.seconds.get(kernel, 60))
-        code, output = self.run(kernel, 0 if program else number_of(site), limit, program)
-        if code == 0:
-            return None
-        return verdict(self.kind, code, output)
-
-    def run(self, kernel, number, limit, program=None):
+    def run(self, program, kernel, number, limit):
         """(exit code, output). One that hangs is ended by the processor time that it took."""
         def limits():
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
@@ -189,13 +199,14 @@ class Program:
             if self.kind != "address":
                 resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
-        command = [program or self.program, "--op", kernel.op, "--kernel", kernel.algorithm,
-                   "--schedules", SCHEDULES, "--first"]
+        command = [program, "--op", kernel.op, "--kernel", kernel.algorithm]
+        if pathlib.Path(program).name != "refused_inputs":
+            command += ["--schedules", SCHEDULES, "--first"]
         done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace",
                               preexec_fn=limits, cwd=self.build.root,
                               env={**os.environ, "TOUCHSTONE_MUTATION": str(number),
-                                   "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0"})
+                                   "ASAN_OPTIONS": "detect_leaks=0"})
         return done.returncode, done.stdout
 
 
@@ -214,6 +225,8 @@ def verdict(kind, code, output):
         return "crash", f"exit code {code}: {lines[-1] if lines else ''}"
     if "elements differ" in told or "changes its input" in told:
         return "wrong bits", told
+    if any(f": expected {word}, found" in told for word in ("nothing", "trap", "needs")):
+        return "refusal", told
     # The plain build has run the same schedules to their end.
     return ("race" if kind == "race" else "execution error"), told
 

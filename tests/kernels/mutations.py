@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/faults"))
 
 import mutation_sites  # noqa: E402
-from mutation_programs import Program, Sources  # noqa: E402
+from mutation_programs import Programs, Sources  # noqa: E402
 from planting import Build, CannotPlant, run_tool  # noqa: E402
 
 TABLE, SCORES = "kernel_mutations.tsv", "kernel_mutation_scores.tsv"
@@ -31,7 +31,7 @@ REASONS = ROOT / "tests/kernels/mutation_survivors.tsv"
 PRESETS = {"plain": "release", "race": "race", "address": "sanitize"}
 LEAST = 0.98
 COLUMNS = ["site", "file", "line text", "kind", "mutation", "verdict", "by", "reason", "hash"]
-KILLED = ("wrong bits", "execution error", "crash", "time-out", "race", "address")
+KILLED = ("wrong bits", "execution error", "refusal", "crash", "time-out", "race", "address")
 NOT_COMPILED = "does not compile"
 
 
@@ -45,12 +45,14 @@ class Verdict:
 class TreeBuild(Build):
     """A build folder of this tree."""
 
+    programs = ("every_case", "refused_inputs")
+
     def __init__(self, folder, root=ROOT):
         super().__init__(folder)
         self.root = root
 
     def run(self, command):
-        run_tool(command, self.root, "a part of the program does not compile")
+        run_tool(command, self.root, "a part of the programs does not compile")
 
 
 class Ledger:
@@ -78,18 +80,18 @@ class Ledger:
 class Judge:
     """Judges sites in the builds that there are, the cheapest first."""
 
-    def __init__(self, builds, scratch, found, root=ROOT, program="every_case", again=False):
+    def __init__(self, builds, scratch, found, root=ROOT, again=False):
         self.sources, self.found, self.scratch = Sources(root), found, scratch
-        self.programs = {kind: Program(kind, build, self.sources,
-                                       {file: list(sites) for file, sites in found.items()},
-                                       scratch, program) for kind, build in builds.items()}
+        self.programs = {kind: Programs(kind, build, self.sources,
+                                        {file: list(sites) for file, sites in found.items()},
+                                        scratch) for kind, build in builds.items()}
         self.ledger = Ledger(scratch / "ledger.jsonl")
         self.again, self.end, self.left = again, None, []
 
     def judge(self, sites, jobs):
         """{id: verdict}. Every build judges what those before it left alive."""
         judged, alive = {}, list(sites)
-        for kind, program in self.programs.items():
+        for kind, programs in self.programs.items():
             if not alive:
                 break
             known = {site.id: self.known(kind, site) for site in alive}
@@ -97,8 +99,8 @@ class Judge:
             print(f"{kind} build: {len(unknown)} to be judged, {len(alive) - len(unknown)} known",
                   flush=True)
             if unknown:
-                program.prepare(jobs)
-                self.run(kind, program, unknown, jobs, known)
+                programs.prepare(jobs)
+                self.run(kind, programs, unknown, jobs, known)
             for site in alive:
                 if known[site.id]:
                     judged[site.id] = known[site.id]
@@ -111,11 +113,11 @@ class Judge:
             return None
         return self.ledger.known.get((kind, site.id, self.sources.hash_of(site.file)))
 
-    def run(self, kind, program, sites, jobs, known):
+    def run(self, kind, programs, sites, jobs, known):
         kernels = {kernel for site in sites for kernel in self.sources.kernels_of(site.file)}
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(lambda kernel: program.measure([kernel]), sorted(kernels, key=str)))
-            futures = {site.id: pool.submit(self.one, kind, program, site) for site in sites}
+            list(pool.map(programs.measure, sorted(kernels, key=str)))
+            futures = {site.id: pool.submit(self.one, kind, programs, site) for site in sites}
             for done, site in enumerate(sites, 1):
                 verdict = known[site.id] = futures[site.id].result()
                 if verdict is None:
@@ -124,26 +126,24 @@ class Judge:
                 print(f"{done:>5}/{len(sites)} {verdict.word:<16} {site.id}  {site.what}  "
                       f"[{verdict.told[:150]}]", flush=True)
 
-    def one(self, kind, program, site):
+    def one(self, kind, programs, site):
         if self.end and time.monotonic() > self.end:
             return None
-        now = next(one for one in program.found[site.file] if one.id == site.id)
+        now = next(one for one in programs.found[site.file] if one.id == site.id)
         alone = None
         verdict = Verdict("survived", "-", "")
         try:
             if not now.switch:
                 folder = self.scratch / "alone" / site.id.replace("/", "_").replace(":", "_")
-                alone = program.alone(site, folder)
-            kernels = self.sources.kernels_of(site.file)
-            for kernel in sorted(kernels, key=lambda one: program.seconds.get(one, 0)):
-                killed = program.killed_by(kernel, site, alone)
-                if killed:
-                    verdict = Verdict(killed[0], f"{kernel.op}/{kernel.algorithm}", killed[1])
-                    break
+                alone = programs.alone(site, folder)
+            killed = programs.killed_by(site, alone)
+            if killed:
+                kernel, word, told = killed
+                verdict = Verdict(word, f"{kernel.op}/{kernel.algorithm}", told)
         except CannotPlant as error:
             verdict = Verdict(NOT_COMPILED, "-", str(error).splitlines()[-1])
-        if alone:
-            alone.unlink()
+        for one in alone or []:
+            one.unlink()
         self.ledger.put(kind, site, self.sources.hash_of(site.file), verdict)
         return verdict
 
