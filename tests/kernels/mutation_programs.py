@@ -1,5 +1,6 @@
 """The programs that judge kernels, each built once with all mutations of all kernels behind switches,
-and the runs of them: every_case (tests/simt) compares bits, refused_inputs gives wrong inputs."""
+and the runs of them: every_case (tests/simt) compares bits, kernel_cases does so for tensors that
+admit no wide load, refused_inputs gives wrong inputs."""
 
 import concurrent.futures
 import dataclasses
@@ -200,7 +201,7 @@ class Programs:
                 resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
         command = [program, "--op", kernel.op, "--kernel", kernel.algorithm]
-        if pathlib.Path(program).name != "refused_inputs":
+        if pathlib.Path(program).name == "every_case":
             command += ["--schedules", SCHEDULES, "--first"]
         done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace",

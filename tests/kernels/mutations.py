@@ -45,7 +45,7 @@ class Verdict:
 class TreeBuild(Build):
     """A build folder of this tree."""
 
-    programs = ("every_case", "refused_inputs")
+    programs = ("every_case", "kernel_cases", "refused_inputs")
 
     def __init__(self, folder, root=ROOT):
         super().__init__(folder)
