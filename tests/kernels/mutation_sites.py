@@ -253,13 +253,15 @@ class File:
 
     def masks(self):
         for match in re.finditer(r"\b__\w+_sync\(", self.code):
-            begin, end = arguments(self.code, match.end(), closing(self.code, match.end() - 1) - 1)[0]
+            end = closing(self.code, match.end() - 1)
+            begin, end = arguments(self.code, match.end(), end - 1)[0]
             whole = self.text[begin:end]
             self.add(begin, end, "mask", f"({whole} & 0x0000ffffu)")
 
     def comparisons(self):
         for match in re.finditer(r"(?<=[ \n])(<=|>=|<|>)(?=[ \n])", self.code):
-            begin, _ = trimmed(self.code, operand_begin(self.code, match.start(), LOOSER), match.start())
+            begin = operand_begin(self.code, match.start(), LOOSER)
+            begin, _ = trimmed(self.code, begin, match.start())
             end = operand_end(self.code, match.end(), LOOSER)
             _, end = trimmed(self.code, match.end(), end)
             operator = match.group()
@@ -284,20 +286,17 @@ class File:
     def conjuncts(self):
         seen = set()
         for match in re.finditer(r"&&|\|\|", self.code):
-            operator, value = match.group(), "true" if match.group() == "&&" else "false"
-            looser = re.compile(LOOSER.pattern.replace("|[=!]=", "").replace("| [&|^] ", ""))
-            left = trimmed(self.code, operand_begin(self.code, match.start(), looser), match.start())
-            right = trimmed(self.code, match.end(), operand_end(self.code, match.end(), looser))
-            if operator == "||":  # operands of || may be conjunctions
-                for_or = re.compile(looser.pattern.replace("|&&", ""))
-                left = trimmed(self.code, operand_begin(self.code, match.start(), for_or),
-                               match.start())
-                right = trimmed(self.code, match.end(),
-                                operand_end(self.code, match.end(), for_or))
-            for begin, end in (left, right):
-                if (begin, end) not in seen and self.code[begin:end] not in ("...",):
-                    seen.add((begin, end))
-                    self.add(begin, end, "conjunct", value)
+            is_and = match.group() == "&&"
+            # What binds less than the operator: operands of || may be conjunctions.
+            pattern = LOOSER.pattern.replace("|[=!]=", "").replace("| [&|^] ", "")
+            looser = re.compile(pattern if is_and else pattern.replace("|&&", ""))
+            begin = operand_begin(self.code, match.start(), looser)
+            end = operand_end(self.code, match.end(), looser)
+            for span in ((begin, match.start()), (match.end(), end)):
+                span = trimmed(self.code, *span)
+                if span not in seen:
+                    seen.add(span)
+                    self.add(*span, "conjunct", "true" if is_and else "false")
 
     def roundings(self):
         part = r"(?:[^()]|\((?:[^()]|\([^()]*\))*\))"

@@ -194,8 +194,8 @@ class Mutations(unittest.TestCase):
             rows, judged, {killed["site"]: ("equivalent", "so it is said")})
         self.assertIn("is called equivalent, but is caught", failures[-1])
         reasons = self.root / "reasons.tsv"
-        reasons.write_text(f"{survivor['site']}\tequivalent\tnever equal\nnone:bound:0\tsurvived\tx\n"
-                           f"{survivor['site']}\tgone\t-\n")
+        reasons.write_text(f"{survivor['site']}\tequivalent\tnever equal\n"
+                           f"none:bound:0\tsurvived\tx\n{survivor['site']}\tgone\t-\n")
         known, errors = mutations.read_reasons(reasons, judge.found)
         self.assertEqual(known, {survivor["site"]: ("equivalent", "never equal")})
         self.assertEqual(len(errors), 2)
