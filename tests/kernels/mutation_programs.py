@@ -101,8 +101,8 @@ class Programs:
         (self.scratch / "objects").mkdir(parents=True, exist_ok=True)
         write_changed(self.scratch / "switch.h", HEADER)
         write_changed(self.scratch / "switch.cc", SOURCE)
-        self.flags = [*FLAGS, f"-I{self.scratch / 'switched'}", "-include",
-                      self.scratch / "switch.h"]
+        self.flags = [*FLAGS, *self.build.kernel_flags, f"-I{self.scratch / 'switched'}",
+                      "-include", self.scratch / "switch.h"]
         compiled = [name for name in self.found if name.endswith(".cu")]
         while True:
             for name, sites in self.found.items():
@@ -117,7 +117,9 @@ class Programs:
                 self.without_switch(error)
         switch = self.scratch / "objects/switch.o"
         self.build.run(["c++", "-O1", "-c", self.scratch / "switch.cc", "-o", switch])
-        self.programs = [self.build.link(name, [*made, switch], self.scratch / name)
+        self.runtime = self.build.runtime(self.scratch / "objects")
+        objects = [*made, switch, *self.runtime]
+        self.programs = [self.build.link(name, objects, self.scratch / name)
                          for name in self.build.programs]
 
     def without_switch(self, error):
@@ -159,9 +161,11 @@ class Programs:
         for name in self.sources.compiled_from(site.file):
             output = folder / (name.replace("/", "_") + ".o")
             text = overlay / "kernels" / name
-            self.build.compile(f"kernels/{name}", output, [*FLAGS, f"-I{overlay}"],
+            self.build.compile(f"kernels/{name}", output,
+                               [*FLAGS, *self.build.kernel_flags, f"-I{overlay}"],
                                text_of=text if text.exists() else None)
             objects.append(output)
+        objects += self.runtime
         return [self.build.link(name, objects, folder / name) for name in self.build.programs]
 
     # ---- Run

@@ -23,12 +23,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/faults"))
 
 import mutation_sites  # noqa: E402
+from mutation_builds import KINDS, TreeBuild  # noqa: E402
 from mutation_programs import Programs, Sources  # noqa: E402
-from planting import Build, CannotPlant, run_tool  # noqa: E402
+from planting import CannotPlant  # noqa: E402
 
 TABLE, SCORES = "kernel_mutations.tsv", "kernel_mutation_scores.tsv"
 REASONS = ROOT / "tests/kernels/mutation_survivors.tsv"
-PRESETS = {"plain": "release", "race": "race", "address": "sanitize"}
 LEAST = 0.98
 COLUMNS = ["site", "file", "line text", "kind", "mutation", "verdict", "by", "reason", "hash"]
 KILLED = ("wrong bits", "execution error", "refusal", "crash", "time-out", "race", "address")
@@ -42,17 +42,6 @@ class Verdict:
     told: str  # in which words
 
 
-class TreeBuild(Build):
-    """A build folder of this tree."""
-
-    programs = ("every_case", "kernel_cases", "refused_inputs")
-
-    def __init__(self, folder, root=ROOT):
-        super().__init__(folder)
-        self.root = root
-
-    def run(self, command):
-        run_tool(command, self.root, "a part of the programs does not compile")
 
 
 class Ledger:
@@ -243,6 +232,9 @@ def arguments():
                         help="with --changed: N of the others, which must be as the table says")
     parser.add_argument("--seed", default="", help="of the sample")
     parser.add_argument("--minutes", type=float, help="begin no site after so many")
+    parser.add_argument("--build", metavar="FOLDER", type=pathlib.Path,
+                        default=ROOT / "build/release", help="a build folder of ninja that has "
+                        "every_case, kernel_cases and refused_inputs (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--builds", default="plain,race,address",
                         help="in which builds, in this order (default: %(default)s)")
@@ -253,22 +245,13 @@ def arguments():
         parser.error("--sample needs --changed")
     if options.write and (options.only or options.minutes or options.builds.count(",") < 2):
         parser.error("--write needs all sites, in all builds")
-    if not set(options.builds.split(",")) <= set(PRESETS):
-        parser.error(f"builds are {', '.join(PRESETS)}")
+    if not set(options.builds.split(",")) <= set(KINDS):
+        parser.error(f"builds are {', '.join(KINDS)}")
     return options
 
 
-def builds_of(kinds):
-    """The builds that there are. The plain one has to be there."""
-    builds = {}
-    for kind in kinds:
-        try:
-            builds[kind] = TreeBuild(ROOT / "build" / PRESETS[kind])
-        except CannotPlant as error:
-            if kind == "plain":
-                raise
-            print(f"left out, what only the {kind} build catches: {error}")
-    return builds
+def builds_of(folder, kinds):
+    return {kind: TreeBuild(folder, kind) for kind in kinds}
 
 
 def chosen_of(found, known, sources, options):
@@ -281,7 +264,7 @@ def chosen_of(found, known, sources, options):
     stale = [site for site in sites
              if site.id not in known or known[site.id]["hash"] != sources.hash_of(site.file)]
     stale_ids = {site.id for site in stale}
-    # What only a watching build catches costs a build of all kernels.
+    # What only a watching build catches costs another build of all kernels.
     fresh = [site for site in sites if site.id not in stale_ids and
              known[site.id]["verdict"] in set(KILLED) - {"race", "address"}]
     sample = random.Random(options.seed).sample(fresh, min(options.sample, len(fresh)))
@@ -296,7 +279,7 @@ def main():
     try:
         found = mutation_sites.find()
         reasons, failures = read_reasons(REASONS, found)
-        builds = builds_of(options.builds.split(","))
+        builds = builds_of(options.build, options.builds.split(","))
         known = read_table(options.table)
         judge = Judge(builds, ROOT / "build/kernel_mutations", found,
                       again=options.changed)

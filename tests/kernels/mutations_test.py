@@ -89,6 +89,7 @@ WANTED = {
 
 class PlantedBuild:
     programs = ("planted_cases",)
+    kernel_flags = ()
 
     def __init__(self, root, library, compiler):
         self.root, self.library, self.compiler = root, library, compiler
@@ -112,6 +113,9 @@ class PlantedBuild:
         run_tool([self.compiler, self.main, *objects, self.library, "-o", output], self.root,
                  "does not link")
         return output
+
+    def runtime(self, _):
+        return []
 
     def run(self, command):
         run_tool([self.compiler, *command[1:]], self.root, "does not compile")
