@@ -231,7 +231,7 @@ void Scheduler::CompleteCollective(unsigned warp, unsigned mask) {
   if (first.function != nullptr) {
     first.function(records, mask);
   } else {
-    race::OnWarpBarrier(warp);
+    race::OnWarpBarrier(warp, mask);
   }
   waiting_lanes_[warp] &= ~mask;
   for (unsigned i = 0; i < 32; ++i) {
