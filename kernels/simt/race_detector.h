@@ -1,19 +1,19 @@
 // Who touched which bytes, and whether anything orders it with who touched them before.
 //
-// Time is a count that every barrier raises. A byte's cell keeps the last write and four reads, each
-// stamped with time and thread. Two accesses of one launch, not both atomic and not both reads, by
-// different threads are ordered if and only if
+// Time is a count that every barrier raises. A byte's cell keeps the last write and four reads,
+// each stamped with time and thread. Two accesses of one launch by different threads, not both
+// atomic and not both reads, are ordered if and only if
 //
 //   of one block   a __syncthreads lies between them
-//   of one warp    or a chain of __syncwarp whose masks lead from the one to the other. Shuffles and
-//                  votes order no memory: CUDA promises that of __syncwarp alone
-//   of two blocks  nothing orders them
+//   of one warp    or a chain of __syncwarp whose masks lead from the one to the other. Shuffles
+//                  and votes order no memory: CUDA promises that of __syncwarp alone
+//   of two blocks  never
 //
 // so that one run is enough, whatever its schedule. It also tells a read of memory that nobody has
 // written, and an access to bytes that an asynchronous copy was issued for and not waited for.
 //
-// What it may miss: a cell keeps the latest read, one by another lane of that warp, one of another
-// warp and one of another block; a fifth reader may hide one of them. What lies outside shared
+// What it may miss: a cell keeps the latest read, one by another lane of that warp, one by another
+// warp and one by another block; a fifth reader may hide one of them. What lies outside shared
 // memory and device memory is the address sanitizer's matter. Runs on one OS thread.
 #pragma once
 
