@@ -13,7 +13,7 @@ KERNEL = {"plain": [],
           "address": ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1",
                       "-fno-omit-frame-pointer"]}
 RUNTIME = {"race": ["-DTOUCHSTONE_SIMT_RACE"], "address": ["-fsanitize=address"]}
-LINK = {"plain": [], "race": ["-no-pie"], "address": ["-fsanitize=address,undefined"]}
+LINK = {"plain": [], "race": [], "address": ["-fsanitize=address,undefined"]}
 RUNTIME_SOURCES = {"race": r".*", "address": r"(?!race_).*"}
 
 
