@@ -37,6 +37,13 @@ void* operator new(size_t bytes) {
   begin[-1] = static_cast<unsigned char>(kGap + moved);
   return begin;
 }
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  try {
+    return operator new(bytes);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 void operator delete(void* begin) noexcept {
   if (begin == nullptr) return;
   auto* bytes = static_cast<unsigned char*>(begin);

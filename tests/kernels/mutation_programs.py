@@ -36,8 +36,7 @@ class Kernel:
 
 
 class Sources:
-    """What includes what under kernels/. A .h stands for the .cu beside it too: who includes it
-    calls what that one defines."""
+    """What includes what under kernels/."""
 
     def __init__(self, root):
         self.folder = root / "kernels"
@@ -47,22 +46,20 @@ class Sources:
         self.includes = {name: re.findall(r'^#include "kernels/(.*)"$', text, re.M)
                          for name, text in self.texts.items()}
 
-    def closure(self, name, calls=False):
-        """The file and all that it includes, and with `calls` what it calls."""
+    def closure(self, name):
+        """The file and all that it includes."""
         known, new = set(), [name]
         while new:
             one = new.pop()
-            if one in known or one not in self.texts:
-                continue
-            known.add(one)
-            new += self.includes[one]
-            if calls and one.endswith(".h"):
-                new.append(one[:-2] + ".cu")
+            if one not in known and one in self.texts:
+                known.add(one)
+                new += self.includes[one]
         return known
 
     def hash_of(self, name):
-        """Of the file and of all that it includes."""
-        parts = [f"{one}\n{self.texts[one]}" for one in sorted(self.closure(name))]
+        """Of the file and of all that it includes, but for the model itself."""
+        parts = [f"{one}\n{self.texts[one]}" for one in sorted(self.closure(name))
+                 if not one.startswith("simt/")]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
     def compiled_from(self, name):
@@ -70,14 +67,10 @@ class Sources:
         return [one for one in self.texts if one.endswith(".cu") and name in self.closure(one)]
 
     def kernels_of(self, name):
-        """The kernels that run code of a file."""
-        found = []
-        for one in self.texts:
-            op, _, file = one.partition("/")
-            if (one.endswith(".cu") and op not in ("model", "simt", "parts") and
-                    name in self.closure(one, calls=True)):
-                found.append(Kernel(op, file[:-3]))
-        return found
+        """The kernels that have code of a file in them; those of a chain that only call one of
+        these are not asked."""
+        return [Kernel(*one[:-3].split("/")) for one in self.compiled_from(name)
+                if not one.startswith("model/")]
 
 
 class Programs:
