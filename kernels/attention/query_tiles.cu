@@ -43,6 +43,7 @@ __device__ __forceinline__ float Weights(TileShared& shared, int low, int high) 
     float most = s[begin];
     for (int j = begin + lane; j < end; j += 32) most = Maximum(most, s[j]);
     most = WarpMaximum(most);
+    __syncwarp();  // s[begin] is read
 #pragma unroll 4
     for (int j = begin + lane; j < end; j += 32) s[j] = Exp(s[j] - most);
     if (lane % 8 == i) m = most;

@@ -103,6 +103,7 @@ __global__ void __launch_bounds__(kSplitThreads, 3)
     float m = s[0];
     for (int j = lane; j < n; j += simt::kWarpSize) m = Maximum(m, s[j]);
     m = WarpMaximum(m);
+    __syncwarp();  // s[0] is read
 #pragma unroll 4
     for (int j = lane; j < n; j += simt::kWarpSize) s[j] = Exp(s[j] - m);
     if (lane == 0) out.m[out.Index(token, h0 + h, b)] = m;
@@ -120,13 +121,14 @@ __global__ void __launch_bounds__(kSplitThreads, 3)
     const bool last = part == value_tiles - 1;
     if (worker) {
       const int64_t d = int64_t{segment} * kWorkers + thread;
+      if (d >= D) continue;
       const auto& value = shared.tile[step % kStages].value;
 #pragma unroll
       for (int h = 0; h < kHeads; ++h) o[h] = part == 0 ? 0.0f : o[h];
       ValueTile<Storage, kHeads>(value, shared.s, j0, count, o);
 #pragma unroll
       for (int h = 0; h < kHeads; ++h) {
-        if (last && d < D && h < heads) out.o[out.Index(token, h0 + h, b) * D + d] = o[h];
+        if (last && h < heads) out.o[out.Index(token, h0 + h, b) * D + d] = o[h];
       }
     } else if (segment == 0 && lane < heads) {
       for (int j = 0; j < count; ++j) l = l + shared.s[lane][j0 + j];

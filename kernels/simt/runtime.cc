@@ -9,7 +9,6 @@ namespace touchstone::simt {
 namespace {
 
 void Land(const Copy& copy) {
-  race::OnCopy(copy.to, copy.from, copy.bytes, copy.filled_bytes);
   std::memcpy(copy.to, copy.from, copy.filled_bytes);
   std::memset(static_cast<char*>(copy.to) + copy.filled_bytes, 0, copy.bytes - copy.filled_bytes);
 }
@@ -53,14 +52,13 @@ void AsyncCopy(void* shared, const void* global, size_t bytes, size_t filled_byt
   if (misaligned(shared) || (filled_bytes > 0 && misaligned(global)) || filled_bytes > bytes) {
     Abandon("a misaligned or overlong asynchronous copy", {"cp_async.cuh", 0});
   }
+  race::OnCopyBegin(shared, global, bytes, filled_bytes, __builtin_return_address(0));
   Scheduler& scheduler = CurrentScheduler();
-  const Copy copy{shared, global, bytes, filled_bytes};
   const CopyLanding landing = CurrentPolicy().landing;
-  if (landing == CopyLanding::kEarly ||
-      (landing == CopyLanding::kRandom && scheduler.Random() % 2 == 0)) {
-    Land(copy);
-    return;
-  }
+  const bool at_once = landing == CopyLanding::kEarly ||
+                       (landing == CopyLanding::kRandom && scheduler.Random() % 2 == 0);
+  const Copy copy{shared, global, bytes, filled_bytes, at_once};
+  if (at_once) Land(copy);
   auto& copies = scheduler.current()->copies;
   if (copies.empty()) copies.emplace_back();
   copies.back().push_back(copy);
@@ -75,7 +73,10 @@ void AsyncCommit() {
 void AsyncWait(unsigned groups_left) {
   auto& copies = CurrentScheduler().current()->copies;
   while (copies.size() > groups_left + 1) {
-    for (const Copy& copy : copies.front()) Land(copy);
+    for (const Copy& copy : copies.front()) {
+      if (!copy.landed) Land(copy);
+      race::OnCopyEnd(copy.to, copy.from, copy.bytes, copy.filled_bytes);
+    }
     copies.erase(copies.begin());
   }
 }

@@ -22,7 +22,8 @@ std::string Coordinates(uint3 at) {
 
 std::string Place(Line line) {
   const std::string file = line.file;
-  return file.substr(file.rfind('/') + 1) + ":" + std::to_string(line.line);
+  const std::string name = file.substr(file.rfind('/') + 1);
+  return line.line == 0 ? name : name + ":" + std::to_string(line.line);
 }
 
 bool SameLine(Line a, Line b) {
@@ -138,7 +139,9 @@ void Scheduler::FiberMain() {
 void Scheduler::EndThread() {
   Thread& thread = *current_;
   for (const auto& group : thread.copies) {
-    if (!group.empty()) Abandon("a thread ends before its asynchronous copies were waited for", {});
+    if (group.empty()) continue;
+    Abandon("a thread ends before its asynchronous copies were waited for",
+            {"the kernel's end", 0});
   }
   thread.state = State::kDone;
   --live_;
@@ -231,7 +234,7 @@ void Scheduler::CompleteCollective(unsigned warp, unsigned mask) {
   if (first.function != nullptr) {
     first.function(records, mask);
   } else {
-    race::OnWarpBarrier(warp);
+    race::OnWarpBarrier(warp, mask);
   }
   waiting_lanes_[warp] &= ~mask;
   for (unsigned i = 0; i < 32; ++i) {

@@ -20,6 +20,7 @@ struct Copy {
   void* to;
   const void* from;
   size_t bytes, filled_bytes;
+  bool landed;  // its wait is to come
 };
 
 struct Thread {
