@@ -305,7 +305,7 @@ struct Tile {
   alignas(16) float value[8];
 };
 
-// One thread copies two groups and reads both tiles after each wait: at most 1, then none under way.
+// One thread copies two groups and reads both tiles after each wait: two, one, none under way.
 std::vector<float> TilesAfterWaits(CopyLanding landing) {
   CurrentPolicy() = {Order::kForward, landing, 0};
   alignas(16) float in[8] = {1, 2, 3, 4, 5, 6, 7, 8};
