@@ -2,6 +2,7 @@
 the detector of kernels/simt sees every access; address, under the compiler's sanitizers of
 addresses and undefined behaviour. The lab's own code is as it was in that folder."""
 
+import json
 import re
 
 from planting import ROOT, Build, run_tool
@@ -22,6 +23,10 @@ class TreeBuild(Build):
 
     def __init__(self, folder, kind="plain", root=ROOT):
         super().__init__(folder)
+        # A file that is compiled for more than one target, watched by the race build too, is the
+        # first one's.
+        for entry in reversed(json.loads((self.folder / "compile_commands.json").read_text())):
+            self.commands[entry["file"]] = entry["command"]
         self.kind, self.root = kind, root
         self.kernel_flags = KERNEL[kind]
         self.programs = ("every_case", "kernel_cases", "refused_inputs")

@@ -291,7 +291,7 @@ def main():
         print(f"mutations.py: {error}", file=sys.stderr)
         return 1
     except (CannotPlant, OSError) as error:
-        print(f"mutations.py: {error}", file=sys.stderr)
+        print(f"mutations.py: {str(error)[:2000]}", file=sys.stderr)
         return 3
 
     sites = {site.id: site for all_of in found.values() for site in all_of}
