@@ -155,6 +155,7 @@ std::vector<Trial> Trials() {
          Shape("rows", {6, 40})(t);
          Shape("row_token", {6})(t);
        }},
+      {"dispatch", "no expert and no token", kTaken, {{'T', 0}, {'E', 0}}},
       {"dispatch", "offsets of no end", kContract, {{'T', 0}}, {}, Shape("offsets", {0})},
       {"dispatch",
        "2^32 pairs",
