@@ -58,12 +58,17 @@ struct Rows {
   int64_t begin = 0, count = 0;
 };
 
+// Where among a function's arguments one stands.
+struct Order {
+  int argument = 0, scalar = 0;
+};
+
 template <typename T>
 class Held {
  public:
-  Held(const Problem& problem, int, int* scalars) {
-    SetScalar(problem, *scalars, &value_);
-    ++*scalars;
+  Held(const Problem& problem, Order* order) {
+    ++order->argument;
+    SetScalar(problem, order->scalar++, &value_);
   }
   const T& device() const { return value_; }
   const T& host(const Rows&) { return value_; }
@@ -89,9 +94,9 @@ class Held<View<T, kLetters...>> {
   using Element = std::remove_const_t<T>;
   using Shape = View<T, kLetters...>;
 
-  Held(const Problem& problem, int number, int*)
+  Held(const Problem& problem, Order* order)
       : problem_(problem),
-        tensor_(static_cast<uint32_t>(number)),
+        tensor_(static_cast<uint32_t>(++order->argument)),
         letters_{kLetters...},
         shape_{problem.size(kLetters)...} {
     count_ = 1;
@@ -105,7 +110,8 @@ class Held<View<T, kLetters...>> {
   void Fill() {
     constexpr bool kIsIndex = std::is_same_v<Element, int64_t>;
     if constexpr (!std::is_const_v<T>) {
-      simt::Check(cudaMemsetAsync(device_->data(), 0xff, sizeof(T) * count_), "cudaMemsetAsync");
+      const std::vector<char> poison(sizeof(T) * static_cast<size_t>(count_), '\xff');
+      if (count_ > 0) simt::CopyToDevice(device_->data(), poison.data(), poison.size());
       if (!IsCache()) return;
     }
     if constexpr (kIsIndex) {
@@ -208,9 +214,9 @@ class CallOf;
 template <typename... Parameters>
 class CallOf<void(Parameters...)> : public DeviceCall {
  public:
+  // In braces the arguments are made in their order.
   explicit CallOf(const Problem& problem)
-      : problem_(problem),
-        held_{std::make_unique<Held<Parameters>>(problem, ++number_, &scalars_)...} {}
+      : problem_(problem), held_{std::make_unique<Held<Parameters>>(problem, &order_)...} {}
 
   void Fill() override {
     ForAll([](auto& one) { one.Fill(); });
@@ -328,7 +334,7 @@ class CallOf<void(Parameters...)> : public DeviceCall {
   }
 
   const Problem& problem_;
-  int number_ = 0, scalars_ = 0;
+  Order order_;
   std::tuple<std::unique_ptr<Held<Parameters>>...> held_;
 };
 

@@ -138,10 +138,8 @@ class Build:
         return None
 
     def dependencies(self):
-        """Every file that a compiler read, with the object it was read for."""
-        said = subprocess.run(["ninja", "-f", str(self.folder / "build.ninja"), "-t", "deps"],
-                              cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        files = set(re.findall(r"^    (.+)$", said, re.MULTILINE))
+        """Every file that a compiler read for the objects that are there."""
+        files = set()
         for path in self.folder.rglob("*.o.d"):
-            files.update(re.findall(r"[^\s\\:]+", path.read_text().split(":", 1)[1]))
+            files.update(re.findall(r"[^\s\\]+", path.read_text().split(":", 1)[1]))
         return files
