@@ -1,11 +1,7 @@
-// The references of the chains whose steps work on rows alone: their ops one after the other. The
-// blocks' are not here: their outputs are compared between two runs, and `verify --device cuda`
-// judges them.
+// The references of the chains whose steps work on rows alone: their ops one after the other.
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <type_traits>
 #include <vector>
 
 #include "all_ops.h"
@@ -55,30 +51,6 @@ void FeedForwardReference(View<const Storage, 'T', 'C'> x, View<const Storage, '
   const View<const Storage, 'F', 'C'> as_weight{down.data, {C, F}, down.stride};
   const View<Storage, 'T', 'F'> as_y{y.data, {T, C}, y.stride};
   Linear<Storage>(as_x, as_weight, as_y, 16);
-}
-
-// Null: there is none.
-template <typename Storage>
-Forgotten ReferenceOf(const std::string& op) {
-#define OP(word, Function)                                                       \
-  if (op == #word) {                                                             \
-    using Pointer = std::decay_t<decltype(Function<Storage>)>;                   \
-    return reinterpret_cast<Forgotten>(static_cast<Pointer>(Function<Storage>)); \
-  }
-#define OP_F32(word, Function) \
-  if (op == #word) return reinterpret_cast<Forgotten>(&Function);
-#define CHAIN(word, steps)
-#include "reference/ops.def"
-#undef OP
-#undef OP_F32
-#undef CHAIN
-  if (op == "residual_add_rmsnorm") {
-    return reinterpret_cast<Forgotten>(&ResidualAddRmsnormReference<Storage>);
-  }
-  if (op == "rope_qk_norm") return reinterpret_cast<Forgotten>(&RopeQkNormReference<Storage>);
-  if (op == "gate_up_swiglu") return reinterpret_cast<Forgotten>(&GateUpSwigluReference<Storage>);
-  if (op == "feed_forward") return reinterpret_cast<Forgotten>(&FeedForwardReference<Storage>);
-  return nullptr;
 }
 
 }  // namespace touchstone::bench

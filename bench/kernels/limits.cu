@@ -37,6 +37,13 @@ __global__ void __launch_bounds__(256) FmaChains(float x, float* out) {
   if (all == 12345.0f) *out = all;
 }
 
+unsigned Multiprocessors() {
+  int count = 0;
+  simt::Check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, 0),
+              "cudaDeviceGetAttribute");
+  return static_cast<unsigned>(count);
+}
+
 double MedianOf(int runs, const std::function<void()>& call) {
   std::vector<double> seconds;
   call();
@@ -77,7 +84,7 @@ Limits MeasuredLimits() {
     simt::Launch({.grid = dim3(4096), .block = dim3(256)}, DrawTensor<float>,
                  reinterpret_cast<float*>(from.data()), kBytes / 4, 3u);
     const double loop = MedianOf(9, [&] {
-      simt::Launch({.grid = dim3(132 * 16), .block = dim3(512)}, CopyChunks,
+      simt::Launch({.grid = dim3(Multiprocessors() * 16), .block = dim3(512)}, CopyChunks,
                    static_cast<const uint4*>(from.data()), kCount, to.data());
     });
     const double driver = MedianOf(9, [&] {
@@ -88,12 +95,13 @@ Limits MeasuredLimits() {
     limits.copy_bytes = 2.0 * static_cast<double>(kBytes) / std::min(loop, driver);
   }
   {
-    constexpr unsigned kBlocks = 132 * 8 * 4;
+    // Eight blocks of 256 threads fill a multiprocessor; four times as many of them.
+    const unsigned blocks = Multiprocessors() * 8 * 4;
     const simt::DeviceBuffer<float> out(1);
     const double seconds = MedianOf(9, [&] {
-      simt::Launch({.grid = dim3(kBlocks), .block = dim3(256)}, FmaChains, 0.999f, out.data());
+      simt::Launch({.grid = dim3(blocks), .block = dim3(256)}, FmaChains, 0.999f, out.data());
     });
-    limits.fma_flops = 2.0 * kBlocks * 256 * kChains * kSteps / seconds;
+    limits.fma_flops = 2.0 * blocks * 256 * kChains * kSteps / seconds;
   }
   if (kernels::cublas::WhyNot() == nullptr) {
     constexpr int64_t n = 8192;

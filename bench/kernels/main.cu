@@ -13,11 +13,11 @@
 #include <string>
 #include <vector>
 
-#include "bench/kernels/chain_references.cuh"
 #include "bench/kernels/contenders.cuh"
 #include "bench/kernels/device_call.h"
 #include "bench/kernels/limits.h"
 #include "bench/kernels/problem.h"
+#include "bench/kernels/references.cuh"
 #include "kernels/cublas/product.h"
 
 namespace touchstone::bench {

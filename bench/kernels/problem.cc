@@ -153,8 +153,9 @@ int64_t IndexOf(const Problem& problem, const std::string& letters, int64_t i) {
 
 char RowsOf(const std::string& op) {
   if (op == "expert_linear") return 'R';
-  const std::set<std::string> whole = {"rope_frequencies", "kv_append", "dispatch", "combine",
-                                       "sampling"};
+  const std::set<std::string> whole = {
+      "rope_frequencies", "kv_append",           "dispatch", "combine", "sampling",
+      "attention_block",  "nope_attention_block"};
   return whole.contains(op) ? char{0} : 'T';
 }
 

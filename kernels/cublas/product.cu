@@ -46,13 +46,16 @@ bool Find(void* library, const char* name, Function* function) {
 Library Open() {
   Library all;
   void* library = nullptr;
-  // TOUCHSTONE_CUBLAS names the file where the loader does not find it.
+  // TOUCHSTONE_CUBLAS names another file than the loader would find.
   const char* named = std::getenv("TOUCHSTONE_CUBLAS");
-  for (const char* name : {named, "libcublas.so.13", "libcublas.so.12"}) {
-    if (library == nullptr && name != nullptr) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+  const std::vector<const char*> names =
+      named != nullptr ? std::vector<const char*>{named}
+                       : std::vector<const char*>{"libcublas.so.13", "libcublas.so.12"};
+  for (const char* name : names) {
+    if (library == nullptr) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
   }
   if (library == nullptr) {
-    all.complaint = "there is no cuBLAS here (libcublas.so.13 or .12)";
+    all.complaint = std::string("there is no cuBLAS here (") + names.front() + ")";
   } else if (!Find(library, "cublasCreate_v2", &all.create) ||
              !Find(library, "cublasSetStream_v2", &all.set_stream) ||
              !Find(library, "cublasSetMathMode", &all.set_math) ||

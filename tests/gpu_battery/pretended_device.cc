@@ -14,9 +14,12 @@ void Right(View<const Storage, 'T', 'C'> a, View<const Storage, 'T', 'C'> b,
            View<Storage, 'T', 'C'> y) {
   ResidualAdd<Storage>(a, b, y);
 }
+class PretendedFailure : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 template <typename Storage>
 void Throws(View<const Storage, 'T', 'C'>, View<const Storage, 'T', 'C'>, View<Storage, 'T', 'C'>) {
-  throw std::runtime_error("a pretended failure");
+  throw PretendedFailure("a pretended failure");
 }
 
 template <typename Function>

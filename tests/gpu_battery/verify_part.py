@@ -100,6 +100,31 @@ def whole_models(build, options, deadline, scratch):
     return rows
 
 
+def plug_ins(build, deadline, scratch):
+    """(what, verdict, why) of CUDA sources given as a stranger's, compiled by nvcc and run in the
+    worker's process; and of one that writes an element beyond, which must be FAILED for that."""
+    source = (ROOT / "tests/lab/cuda/swiglu_elements.cu").read_text(encoding="utf-8")
+    wrong = source.replace("if (i >= count) return;", "if (i > count) return;")
+    (scratch / "past_the_end.cu").write_text(wrong, encoding="utf-8")
+
+    def judged(op, file):
+        return run(build, ["verify", op, "--kernel", str(file), "--device", "cuda", "--no-decoys"],
+                   deadline - time.monotonic())
+
+    rows = []
+    for op, file in (("rmsnorm", "docs/examples/rms_norm_rows.cu"),
+                     ("swiglu", "tests/lab/cuda/swiglu_elements.cu")):
+        code, said = judged(op, ROOT / file)
+        word = re.match(r"[A-Z -]+", said)
+        verdict = word[0].strip() if word and code in (0, 1) else "NOT RUN"
+        rows.append([f"{op} by {file}", verdict, "" if code == 0 else said[-400:]])
+    code, said = judged("swiglu", scratch / "past_the_end.cu")
+    seen = wrong != source and code == 1 and "past the end of y" in said
+    rows.append(["an element beyond is seen", "NOT RUN" if code in (3, 124) else
+                 "PASSED" if seen else "FAILED", "" if seen else said[-400:]])
+    return rows
+
+
 def includes_of(file, seen):
     """The files under kernels/ that this one includes, itself or through others."""
     if file in seen:
@@ -139,7 +164,9 @@ def run_part(build, about, options, deadline, out):
     ops = [op["name"] for op in json.loads(said)["ops"] if (ROOT / "kernels" / op["name"]).is_dir()]
     suites = {"default": every_op(build, options, ops, "default", deadline, scratch)}
     models = whole_models(build, options, deadline, scratch)
+    strangers = []
     if options.device == "cuda":
+        strangers = plug_ins(build, deadline, scratch)
         suites["full"] = every_op(build, options, ops, "full", deadline, scratch)
 
     verdicts, rows = {}, []
@@ -162,7 +189,8 @@ def run_part(build, about, options, deadline, out):
                          "why"], rows)
     text += report.table(["whole model", "verdict", "why"], models)
     text += report.table(["PTX wrapper", "verdict"], list(wrappers.items()))
-    words = list(verdicts.values()) + [row[1] for row in models]
+    text += report.table(["plug-in", "verdict", "why"], strangers)
+    words = list(verdicts.values()) + [row[1] for row in models + strangers]
     passed = "FAILED" not in words and any(word in PASSES for word in words)
     if options.device == "cuda":
         gpu = about["gpu"]
@@ -174,4 +202,4 @@ def run_part(build, about, options, deadline, out):
         report.write(out / "hardware_runs.tsv", "\n".join(lines) + "\n")
     shutil.rmtree(scratch, ignore_errors=True)
     return {"device": options.device, "suites": suites, "models": models, "wrappers": wrappers,
-            "verdicts": verdicts}, text, passed
+            "plug_ins": strangers, "verdicts": verdicts}, text, passed
