@@ -191,6 +191,8 @@ def check_usage():
         text = report.heading("T", {"gpu": None, "date": "d", "nvcc": None, "processor": "p",
                                     "commit": "c"}, {"clocks.sm": [345.0, 1980.0, 1980.0]})
     expect("clocks", "| clocks.sm while it ran | 345 to 1980, median 1980 |" in text, True)
+    expect("a name", report.stem({"gpu": {"name": "NVIDIA H200"}, "date": "2026-12-31"}, "cuda",
+                                 "bench"), "nvidia_h200_2026_12_31_bench")
     with machine.Clocks(0.01) as clocks:
         pass
     expect("clocks without a GPU, or with one", isinstance(clocks.summary(), dict), True)

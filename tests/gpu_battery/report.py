@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 
 
 def write(path, text):
@@ -14,6 +15,13 @@ def write(path, text):
 
 def write_json(path, value):
     write(path, json.dumps(value, indent=1) + "\n")
+
+
+def stem(about, device, part):
+    """nvidia_h200_2026_12_31_bench"""
+    name = about["gpu"]["name"] if about["gpu"] and device == "cuda" else "execution model"
+    words = re.findall(r"[a-z0-9]+", f"{name} {about['date']} {part}".lower())
+    return "_".join(words)
 
 
 def heading(title, about, clocks=None):
