@@ -53,9 +53,11 @@ class Build:
         self.nvcc = find_nvcc()
         if self.nvcc is None:
             raise NotBuilt("no nvcc (of the CUDA toolkit, in PATH or /usr/local/cuda/bin)")
-        for tool in ("ninja", "c++"):
-            if shutil.which(tool) is None:
-                raise NotBuilt(f"no {tool}")
+        self.cxx = shutil.which("c++") or shutil.which("g++")
+        if self.cxx is None:
+            raise NotBuilt("no C++ compiler (c++, g++)")
+        if shutil.which("ninja") is None:
+            raise NotBuilt("no ninja")
         if not (PACK / "include/kernel_rows/kernels.def").exists():
             raise NotBuilt("build/gpu_battery is not there: tests/gpu_battery/pack makes it")
         self.capability, self.jobs = capability, jobs
@@ -71,8 +73,8 @@ class Build:
                  f"  command = {self.nvcc} {' '.join(NVCC_FLAGS)} $arch {' '.join(INCLUDE)} -MD "
                  "-MF $out.d -c $in -o $out",
                  "  depfile = $out.d", "rule cxx",
-                 f"  command = c++ {' '.join(CXX_FLAGS)} {' '.join(INCLUDE)} -MD -MF $out.d -c $in "
-                 "-o $out",
+                 f"  command = {self.cxx} {' '.join(CXX_FLAGS)} {' '.join(INCLUDE)} -MD "
+                 "-MF $out.d -c $in -o $out",
                  "  depfile = $out.d",
                  "rule shared", f"  command = {self.nvcc} -shared -cudart static $in -o $out",
                  "rule program",
@@ -107,6 +109,7 @@ class Build:
             source, target = PACK / "bin" / name, self.folder / "bin" / name
             if not target.exists() or target.read_bytes() != source.read_bytes():
                 shutil.copy(source, target)
+                target.chmod(0o755)  # also where copying the pack lost it
         wanted = [str(self.folder / "bin" / name) for name in targets]
         if not wanted:
             return

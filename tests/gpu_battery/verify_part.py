@@ -185,7 +185,10 @@ def run_part(build, about, options, deadline, out):
                          f"{row.get('device_seconds', 0.0):.3f}", said[0][:120]])
     wrappers = wrapper_verdicts({name: word for name, word in verdicts.items()
                                  if word != "NOT RUN"})
-    text = report.table(["kernel", "verdict", "cases", "of the full suite", "s on the device",
+    text = ""
+    if options.device != "cuda":
+        text = "Under the CPU execution model: a rehearsal. Nothing here is a result.\n\n"
+    text += report.table(["kernel", "verdict", "cases", "of the full suite", "s on the device",
                          "why"], rows)
     text += report.table(["whole model", "verdict", "why"], models)
     text += report.table(["PTX wrapper", "verdict"], list(wrappers.items()))
