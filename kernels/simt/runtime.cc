@@ -46,7 +46,10 @@ void* SharedObject(const void* key, size_t bytes) { return CurrentScheduler().Sh
 
 void* DynamicSharedBase() { return CurrentScheduler().DynamicShared(); }
 
-void Abandon(const char* why, Line line) { CurrentScheduler().Abandon(why, line); }
+void Abandon(const char* why, Line line) {
+  CurrentScheduler().Fail(why, line);
+  CurrentScheduler().Leave();
+}
 
 // ---- asynchronous copies -----------------------------------------------------------------------
 
