@@ -135,7 +135,6 @@ __global__ void __launch_bounds__(kSplitThreads, 3)
       if (last) out.l[out.Index(token, h0 + lane, b)] = l;
     }
   }
-  ptx::CpAsyncWait<0>();
 }
 
 template <int kHeads, typename Storage, typename Rows>

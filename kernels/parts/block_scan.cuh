@@ -17,7 +17,7 @@ struct BlockScan {
   uint64_t all;
 };
 
-// Called by the whole block; may be called again on the same shared memory.
+// Called by the whole block. Between two calls on the same shared memory there must be a barrier.
 template <int kThreads>
 __device__ inline BlockScan ScanBlock(uint64_t value, BlockScanShared<kThreads>& shared) {
   const unsigned lane = threadIdx.x % simt::kWarpSize, warp = threadIdx.x / simt::kWarpSize;
@@ -33,7 +33,6 @@ __device__ inline BlockScan ScanBlock(uint64_t value, BlockScanShared<kThreads>&
     if (w < warp) scan.before += shared.warp[w];
     scan.all += shared.warp[w];
   }
-  __syncthreads();
   return scan;
 }
 

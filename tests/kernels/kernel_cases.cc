@@ -1,0 +1,203 @@
+// kernel_cases [--op OP] [--kernel ALGORITHM]: what kernels have to be tried on beside the lab's
+// cases, because of how they cut their work: shapes that end within a tile, and tensors that begin
+// between two multiples of 16, where a load of 16 bytes is no load. Bits are compared with the
+// reference.
+//
+// Exit codes: 0 all bits are right; 1 not so; 2 usage.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "kernels/simt/execution_model.h"
+#include "lab/chain.h"
+#include "lab/input_class.h"
+#include "lab/judge.h"
+#include "lab/kernel/built_in_kernel.h"
+#include "lab/spec.h"
+
+namespace {
+
+thread_local bool shift = false;  // of what is allocated now
+
+constexpr size_t kGap =
+    16;  // in front of each block; its last byte says how far the block is moved
+
+}  // namespace
+
+// What a tensor's vector calls. 8 bytes are enough for every element and too few for a wide load.
+void* operator new(size_t bytes) {
+  const size_t moved = shift ? 8 : 0;
+  auto* block = static_cast<unsigned char*>(std::malloc(bytes + kGap + moved));
+  if (block == nullptr) throw std::bad_alloc();
+  unsigned char* begin = block + kGap + moved;
+  begin[-1] = static_cast<unsigned char>(kGap + moved);
+  return begin;
+}
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  try {
+    return operator new(bytes);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+void operator delete(void* begin) noexcept {
+  if (begin == nullptr) return;
+  auto* bytes = static_cast<unsigned char*>(begin);
+  std::free(bytes - bytes[-1]);
+}
+void operator delete(void* begin, size_t) noexcept { operator delete(begin); }
+
+namespace touchstone::lab {
+namespace {
+
+constexpr int64_t kSmallElements = 20'000;
+constexpr int64_t kSmallestElements = 1'000;  // those in which each tensor is moved alone, too
+
+int64_t ElementsOf(const Case& c) {
+  int64_t elements = 0;
+  for (const Argument& argument : c.op->arguments) {
+    int64_t count = 1;
+    for (const int64_t extent : ShapeOf(c, argument)) count *= extent;
+    elements += count;
+  }
+  return elements;
+}
+
+struct Shape {
+  const char* op;
+  const char* name;  // of the case, after the recipe
+};
+
+constexpr Shape kShapes[] = {
+    {"linear", "normal/C40_F130_T100"},  // tiles of 64 and of 128 rows, and a second of columns
+    {"linear", "normal/C24_F130_T400"},
+    {"rope_qk_norm", "normal/D256_H3_T2"},     // heads of a whole warp
+    {"moe_block", "normal/A1_C8_E1_F70_T20"},  // experts of more than 16, 32 and 64 rows
+    {"moe_block", "normal/A1_C8_E1_F70_T40"},
+    {"moe_block", "normal/A1_C8_E1_F70_T70"},
+    {"moe_block", "normal/A1_C8_E2_F0_T3"},
+    {"gate_up_swiglu", "normal/C8_F0_T3"},
+    {"combine", "normal/C0_R8_T4"},  // nothing to compute, and tensors that must be looked at
+    {"dispatch", "normal/A1_C0_E4_T5"},
+    {"expert_linear", "normal/C40_E3_F0_R6"},
+    {"attention", "normal/D490_G1_H1_S5_T1"},            // a slice of q.k ends a slab past D
+    {"attention", "normal/D600_G1_H1_S5_T1"},            // and many slabs before D
+    {"attention", "normal/D1_G1_H1_S17000_T1"},          // more than 32 blocks of keys to merge
+    {"attention", "normal/D1_G1_H8_S513_T3_chunk=511"},  // two keys, a block each, scores below 0
+};
+
+// The same tensors, all of them elsewhere, or one alone.
+Tensors Shifted(const Tensors& tensors, const std::string& only) {
+  Tensors shifted = tensors;
+  shift = true;
+  for (auto& [name, tensor] : shifted) {
+    if (!only.empty() && name != only) continue;
+    tensor.data = std::vector<std::byte>(tensor.data.begin(), tensor.data.end());
+  }
+  shift = false;
+  return shifted;
+}
+
+struct How {
+  simt::Policy policy = {};
+  bool shifted = false;
+  std::string only = {};  // the tensor that is shifted; empty: all
+};
+
+// What is wrong with a kernel's run; empty: nothing.
+std::string Tried(const Case& c, const Implementation& kernel, const Tensors& inputs,
+                  const Tensors& wanted, const How& how) {
+  Tensors tensors = PoisonedTensors(c, inputs, Poison::kNan);
+  if (how.shifted) tensors = Shifted(tensors, how.only);
+  simt::CurrentPolicy() = how.policy;
+  try {
+    Run(c, kernel, &tensors, 1);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  for (const Argument& argument : c.op->arguments) {
+    const Tensor& tensor = tensors.at(argument.name);
+    if (argument.role == Role::kIn) {
+      if (tensor.data != inputs.at(argument.name).data) return "changes its input " + argument.name;
+      continue;
+    }
+    const Comparison bits =
+        CompareBits(argument.name, argument.dims, tensor, wanted.at(argument.name));
+    if (bits.first) {
+      return argument.name + "[" + bits.first->at + "]: got " + bits.first->got + ", expected " +
+             bits.first->wanted + "; " + std::to_string(bits.outside) + " of " +
+             std::to_string(bits.compared) + " elements differ";
+    }
+  }
+  return "";
+}
+
+struct Totals {
+  int tried = 0, failed = 0;
+};
+
+void Try(const Case& c, const std::string& only_kernel, const std::vector<How>& hows,
+         Totals* totals) {
+  const Tensors inputs = MakeTensors(c);
+  Tensors wanted = inputs;
+  Run(c, &wanted, 1);
+  for (const Implementation& kernel : c.op->implementations) {
+    if (!kernel.name.starts_with("kernels/")) continue;
+    if (!only_kernel.empty() && kernel.name != "kernels/" + only_kernel) continue;
+    for (const How& how : hows) {
+      ++totals->tried;
+      const std::string wrong = Tried(c, kernel, inputs, wanted, how);
+      if (wrong.empty()) continue;
+      ++totals->failed;
+      std::printf("FAILED %s %s %s %s%s%s: %s\n", c.op->name.c_str(), kernel.name.c_str(),
+                  c.Name().c_str(),
+                  how.policy.order == simt::Order::kForward ? "forward" : "reverse",
+                  how.shifted ? ", between multiples of 16 " : "", how.only.c_str(), wrong.c_str());
+    }
+  }
+}
+
+int Main(int count, char** words) {
+  std::string only_op, only_kernel;
+  for (int i = 1; i < count; ++i) {
+    const std::string word = words[i];
+    if ((word != "--op" && word != "--kernel") || i + 1 == count) {
+      std::fprintf(stderr, "kernel_cases [--op OP] [--kernel ALGORITHM]\n");
+      return 2;
+    }
+    (word == "--op" ? only_op : only_kernel) = words[++i];
+  }
+  const simt::Policy reverse{.order = simt::Order::kReverse, .landing = simt::CopyLanding::kEarly};
+  Totals totals;
+  for (const OpSpec* op : AllOps()) {
+    if (!only_op.empty() && op->name != only_op) continue;
+    for (const Shape& shape : kShapes) {
+      if (op->name != shape.op) continue;
+      for (const Dtype recipe : op->recipes) {
+        const std::string name = std::string(Name(recipe)) + "/" + shape.name;
+        Try(CaseFromName(*op, name), only_kernel, {{}, {.policy = reverse}}, &totals);
+      }
+    }
+    for (const Case& c : CasesOf(*op)) {
+      if (ElementsOf(c) > kSmallElements) continue;
+      std::vector<How> hows = {{.shifted = true}, {.policy = reverse, .shifted = true}};
+      if (ElementsOf(c) <= kSmallestElements) {
+        for (const Argument& argument : op->arguments) {
+          hows.push_back({.shifted = true, .only = argument.name});
+        }
+      }
+      Try(c, only_kernel, hows, &totals);
+    }
+  }
+  std::printf("%d runs, %d failures\n", totals.tried, totals.failed);
+  return totals.failed == 0 && totals.tried > 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace touchstone::lab
+
+int main(int count, char** words) { return touchstone::lab::Main(count, words); }
