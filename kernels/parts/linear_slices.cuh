@@ -88,7 +88,7 @@ struct SliceCopies {
                                          const RowOfWeight& row_of_weight)
       : C(width), wide(by_chunks) {
     const int lane = threadIdx.x % 32;
-    chunk = C > 0 ? lane % S::kChunks : 0;  // of no elements there is no second chunk
+    chunk = lane % S::kChunks;
     row = lane / S::kChunks;
     token = row % S::kTokens;
     x_slice = row / S::kTokens;
