@@ -91,13 +91,12 @@ __global__ void __launch_bounds__(kThreads) Descend(const Arguments in, int d) {
 
   uint64_t prefix = 0;
   float best = 0.0f;
-  if (d == 0) {
+  if (d == 0) {  // both ways lead through a barrier: the bins are empty
     best = logits[IdOfRank(BestRank(in))] / in.temperature;
     simt::Require(std::isfinite(best));
   } else {
     prefix = AboveDigit(SearchAfter(d - 1, in.bins, in.top_p, in.search).rank, d);
   }
-  __syncthreads();
 
   for (int64_t i = first; i < std::min(in.V, first + kIds); i += kThreads) {
     const int64_t v = i + threadIdx.x;

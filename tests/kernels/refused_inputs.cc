@@ -48,6 +48,15 @@ std::function<void(Tensors*)> PutReal(const std::string& name, float value) {
     for (int64_t i = 0; i < t->at(name).count(); ++i) t->at(name).SetReal(i, value);
   };
 }
+// One angle for all pairs of token 0; those of the other tokens are 0.
+std::function<void(Tensors*)> Angle(float f, int64_t position) {
+  return [=](Tensors* t) {
+    for (int64_t i = 0; i < t->at("f").count(); ++i) t->at("f").SetReal(i, f);
+    for (int64_t i = 0; i < t->at("positions").count(); ++i) {
+      t->at("positions").values<int64_t>()[i] = i == 0 ? position : 0;
+    }
+  };
+}
 // A tensor of another shape, zeros.
 std::function<void(Tensors*)> Shape(const std::string& name, const std::vector<int64_t>& shape) {
   return [=](Tensors* t) { t->at(name) = Tensor(t->at(name).dtype, shape); };
@@ -90,34 +99,10 @@ std::vector<Trial> Trials() {
       {"rope_qk_norm", "a table of other pairs", kContract, {}, {}, Shape("table", {3, 7, 2})},
       {"rope_qk_norm", "no pairs", kContract, {}, {}, Shape("table", {3, 8, 3})},
       {"rope_table", "no pairs", kContract, {}, {}, Shape("table", {32, 24, 3})},
-      {"rope_table", "position -1", kTrap, {}, {}, Put("positions", 0, -1)},
-      {"rope_table",
-       "position 2^24",
-       kTrap,
-       {},
-       {},
-       [](Tensors* t) {
-         PutReal("f", 0.5f)(t);
-         Put("positions", 0, k24)(t);
-       }},
-      {"rope_table",
-       "position 2^24 - 1",
-       kTaken,
-       {},
-       {},
-       [](Tensors* t) {
-         PutReal("f", 0.5f)(t);
-         Put("positions", 0, k24 - 1)(t);
-       }},
-      {"rope_table",
-       "angle 2^24",
-       kTrap,
-       {},
-       {},
-       [](Tensors* t) {
-         PutReal("f", 2.0f)(t);
-         Put("positions", 0, k24 / 2)(t);
-       }},
+      {"rope_table", "position -1", kTrap, {}, {}, Angle(0.5f, -1)},
+      {"rope_table", "position 2^24", kTrap, {}, {}, Angle(0.5f, k24)},
+      {"rope_table", "position 2^24 - 1", kTaken, {}, {}, Angle(0.5f, k24 - 1)},
+      {"rope_table", "angle 2^24", kTrap, {}, {}, Angle(2.0f, k24 / 2)},
       {"rope_frequencies", "D = 0", kContract, {{'D', 0}}},
       {"rope_frequencies", "theta 1", kContract, {}, {{"rope_theta", 1}}},
       {"rope_frequencies", "theta above 2^40", kContract, {}, {{"rope_theta", 0x1.000002p40}}},
@@ -170,7 +155,15 @@ std::vector<Trial> Trials() {
              Claimed<int64_t, 'R'>(k32), Claimed<int64_t, 'O'>(2));
        }},
       {"expert_linear", "offsets of another E", kContract, {}, {}, Shape("offsets", {5})},
-      {"expert_linear", "offsets from 1 on", kTrap, {}, {}, Put("offsets", 0, 1)},
+      {"expert_linear",
+       "offsets from 1 on",
+       kTrap,
+       {{'R', 6}, {'E', 3}},
+       {},
+       [](Tensors* t) {
+         const int64_t offsets[] = {1, 2, 4, 6};
+         for (int i = 0; i < 4; ++i) Put("offsets", i, offsets[i])(t);
+       }},
       {"expert_linear", "offsets to R - 1", kTrap, {{'R', 6}}, {}, Put("offsets", -1, 5)},
       {"expert_linear",
        "offsets that fall",
@@ -200,6 +193,7 @@ std::vector<Trial> Trials() {
       {"moe_block", "A above E", kContract, {{'E', 3}, {'A', 4}}},
       {"moe_block", "A = E", kTaken, {{'E', 3}, {'A', 3}}},
       {"sampling", "a NaN", kTrap, {}, {}, PutReal("logits", NAN)},
+      {"sampling", "a NaN, greedy", kTrap, {}, {{"temperature", 0}}, PutReal("logits", NAN)},
       {"sampling", "no finite logit", kTrap, {}, {}, PutReal("logits", -INFINITY)},
       {"sampling", "position -1", kTrap, {}, {}, Put("positions", 0, -1)},
       {"sampling", "position 2^32", kTrap, {}, {}, Put("positions", 0, k32)},
