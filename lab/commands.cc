@@ -133,6 +133,9 @@ int ListCommand(bool json) {
       implementations += fmt::format("\n    {}", name);
       if (!unproven.empty()) implementations += fmt::format("  UNPROVEN {}", Joined(unproven));
     }
+    for (const std::string& name : op->only_on_gpu) {
+      implementations += fmt::format("\n    {}  NOT RUN without a GPU; bounded", name);
+    }
     text += fmt::format("  {:<22} {:<28} {} cases{}{}\n", op->name, op->title, CasesOf(*op).size(),
                         op->is_chain() ? ", a chain" : "", implementations);
   }

@@ -17,6 +17,8 @@ namespace touchstone::lab {
 namespace {
 
 bool IsReference(const OpReport& report) { return report.implementation == "reference"; }
+// The others are held to bits.
+bool IsBounded(const OpReport& report) { return !report.strength.empty(); }
 
 std::string LabelOf(const OpReport& report) {
   return IsReference(report) ? report.op : fmt::format("  {}", report.implementation);
@@ -62,7 +64,7 @@ std::string TableLine(const OpReport& report) {
   } else {
     const Comparison& bound = report.bound;
     line += fmt::format("{:>6} {:>9} ", report.cases, bound.compared);
-    if (IsReference(report)) {
+    if (IsBounded(report)) {
       line += fmt::format("{:>7.3f} {:>8} {:>9} ", bound.largest_ratio,
                           Percent(Share(bound.decided, bound.compared)),
                           PowerOfTwo(BluntestRejection(report.strength)));
@@ -118,6 +120,7 @@ std::string Json(const std::vector<OpReport>& reports) {
                         {"smallest_rejected", BluntestRejection(report.strength)},
                         {"bits_compared", report.bits_compared},
                         {"seconds", report.seconds}};
+    if (report.device_seconds > 0.0) row["device_seconds"] = report.device_seconds;
     if (!report.reason.empty()) row["reason"] = report.reason;
     if (!report.unproven.empty()) row["unproven"] = report.unproven;
     ordered_json classes = ordered_json::object();

@@ -52,6 +52,12 @@ std::vector<OpSpec> NamedSpecs() {
   return named;
 }
 
+[[maybe_unused]] void AddOnGpu(std::vector<OpSpec>* named, const char* word, const char* name) {
+  for (OpSpec& op : *named) {
+    if (op.name == word) op.only_on_gpu.push_back(name);
+  }
+}
+
 [[maybe_unused]] void AddCandidate(std::vector<OpSpec>* named, const char* word, const char* name,
                                    const Functions& functions) {
   for (OpSpec& op : *named) {
@@ -75,9 +81,11 @@ std::vector<OpSpec> NamedSpecs() {
   namespace touchstone::folder::op {                   \
   decltype(Function) algorithm;                        \
   }
+#define CANDIDATE_CUBLAS(folder, op, Function, algorithm)
 #include "candidates.def"
 #undef CANDIDATE
 #undef CANDIDATE_F32
+#undef CANDIDATE_CUBLAS
 
 namespace touchstone::lab {
 
@@ -91,9 +99,12 @@ const std::vector<const OpSpec*>& AllOps() {
 #define CANDIDATE_F32(folder, op, Function, algorithm) \
   AddCandidate(&named, #op, #folder "/" #algorithm,    \
                ByRecipe(folder::op::algorithm, folder::op::algorithm));
+#define CANDIDATE_CUBLAS(folder, op, Function, algorithm) \
+  AddOnGpu(&named, #op, #folder "/" #algorithm);
 #include "candidates.def"
 #undef CANDIDATE
 #undef CANDIDATE_F32
+#undef CANDIDATE_CUBLAS
     std::vector<const OpSpec*> pointers;
     for (const OpSpec& spec : named) pointers.push_back(&spec);
     return pointers;

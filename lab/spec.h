@@ -40,6 +40,12 @@ using Tensors = std::map<std::string, Tensor>;  // by argument name
 struct Implementation {
   std::string name;  // "reference", "optimized/<algorithm>", "kernels/<algorithm>"
   std::map<Dtype, void (*)()> functions = {};
+  // Of one on a GPU: the seconds that the device took for the calling thread's last call.
+  double (*device_seconds)() = nullptr;
+  // Of one that calls a library of the GPU's maker: held to the bound alone, and why the library
+  // cannot be used here, or nothing.
+  bool is_bounded = false;
+  std::string why_not = {};
 
   template <typename Function>
   Function* As(Dtype recipe) const {
@@ -140,6 +146,8 @@ struct OpSpec {
   std::string name = {};
   std::string parts = {};
   std::vector<Implementation> implementations = {};
+  // Names of kernels that are compiled for GPUs alone, since they call a library of CUDA's.
+  std::vector<std::string> only_on_gpu = {};
 
   bool is_chain() const { return !steps.empty(); }
   const Argument& argument(const std::string& which) const;

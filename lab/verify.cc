@@ -133,14 +133,15 @@ CaseResult VerifyReference(const Case& c, const Frozen* frozen) {
 }
 
 // An implementation that is part of this program, judged like a stranger's kernel and held to the
-// reference's bits, in each of two runs and in any company.
+// reference's bits, in each of two runs and in any company; or, where its sums are a library's own,
+// to the bound.
 OpReport VerifyImplementation(const OpSpec& op, const Implementation& implementation,
                               const VerifyOptions& options) {
   BuiltInKernel kernel(op, implementation);
   KernelOptions how;
   // Slow there, and rows in other company are other cases' rows: every case has to be exact.
-  how.invariance = options.device != "simt";
-  how.contract = Contract::kExact;
+  how.invariance = options.device != "simt" && !implementation.is_bounded;
+  how.contract = implementation.is_bounded ? Contract::kBounded : Contract::kExact;
   how.only_case = options.only_case;
   how.suite = options.suite;
   how.smallest = options.smallest;
@@ -150,23 +151,31 @@ OpReport VerifyImplementation(const OpSpec& op, const Implementation& implementa
   OpReport report{.op = op.name, .implementation = implementation.name};
   report.unproven = UnprovenWrappers(op.name, implementation.name);
   report.cases = judged.Ran();
-  report.bound.compared = report.bits_compared = judged.bits_compared;
-  report.bound.outside = judged.bits_different;
+  report.device_seconds = implementation.device_seconds ? judged.kernel_seconds : 0.0;
+  if (implementation.is_bounded) {
+    report.bound = judged.bound;
+    report.strength = judged.strength;
+  } else {
+    report.bound.compared = report.bits_compared = judged.bits_compared;
+    report.bound.outside = judged.bits_different;
+  }
   const auto add = [&](const std::string& what, const std::string& case_name,
                        const Difference& difference, int64_t outside, int64_t compared) {
     report.failures.push_back({what, case_name, difference, outside, compared});
   };
   for (const CaseReport& one : judged.cases) {
     for (const Failure& failure : one.failures) {
-      if (failure.what != "bound") report.failures.push_back(failure);
+      if (failure.what != "bound" || implementation.is_bounded) report.failures.push_back(failure);
     }
-    if (one.bits) {
+    if (one.bits && !implementation.is_bounded) {
       add(implementation.name, one.name, one.bits->difference, one.bits->outside,
           one.bits->compared);
     }
     if (one.verdict == Verdict::kNotRun) add("not run", one.name, {"", "", one.reason, ""}, 0, 0);
   }
   const Determinism& runs = judged.determinism;
+  // Of a bounded one each run is judged by the bound.
+  if (implementation.is_bounded) return report;
   if (runs.first) add("two runs", runs.first_case, *runs.first, runs.different, runs.compared);
   const Invariance& batch = judged.invariance;
   if (batch.first) {
@@ -186,6 +195,11 @@ std::vector<Implementation> CudaImplementations(const OpSpec& op) {
     Implementation& one = by_name[kernel.algorithm];
     one.name = std::string("kernels/") + kernel.algorithm;
     one.functions[kernel.recipe] = kernel.function;
+    one.device_seconds = library.seconds_of_last_call;
+    one.is_bounded = kernel.why_not != nullptr;
+    if (const char* why = one.is_bounded ? kernel.why_not() : nullptr; why != nullptr) {
+      one.why_not = why;
+    }
   }
   std::vector<Implementation> all;
   for (auto& [name, implementation] : by_name) all.push_back(std::move(implementation));
@@ -384,21 +398,30 @@ std::vector<OpReport> Verify(const VerifyOptions& options, const VerifyEvents& e
     auto begin = Clock::now();
     events.progress(op->name);
     const std::vector<Implementation> candidates = CandidatesOn(options.device, *op);
+    const auto not_run = [&](const std::string& name, const std::string& reason) {
+      reports.push_back(
+          {.op = op->name, .implementation = name, .verdict = Verdict::kNotRun, .reason = reason});
+      events.done(reports.back());
+    };
     const auto judge_candidates = [&] {
       for (const Implementation& implementation : candidates) {
         begin = Clock::now();
         events.progress(op->name + " " + implementation.name);
-        finish(VerifyImplementation(*op, implementation, options), begin, true);
+        if (!implementation.why_not.empty()) {
+          not_run(implementation.name, implementation.why_not);
+          continue;
+        }
+        finish(VerifyImplementation(*op, implementation, options), begin,
+               !implementation.is_bounded);
       }
     };
     if (options.device != "cpu") {
       judge_candidates();
-      if (candidates.empty()) {
-        reports.push_back({.op = op->name,
-                           .implementation = "kernels",
-                           .verdict = Verdict::kNotRun,
-                           .reason = "the op has no kernel"});
-        events.done(reports.back());
+      if (candidates.empty()) not_run("kernels", "the op has no kernel");
+      if (options.device == "simt") {
+        for (const std::string& name : op->only_on_gpu) {
+          not_run(name, "cuBLAS computes on a GPU alone: --device cuda");
+        }
       }
       continue;
     }

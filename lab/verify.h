@@ -67,6 +67,7 @@ struct OpReport {
   Comparison bound = {};  // in the bounded contract: the hull over inner rounding places
   int64_t bits_compared = 0;
   double seconds = 0.0;
+  double device_seconds = 0.0;                    // in the kernel's calls on a GPU, by its events
   std::vector<Failure> failures = {};             // the first of each kind and case, at most eight
   std::map<std::string, Strength> strength = {};  // by "recipe/class/output"
 };

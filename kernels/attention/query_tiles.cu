@@ -63,9 +63,8 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   const int64_t d0 = int64_t{blockIdx.z} * kColumns;
   const int copied = std::min<int>(threadIdx.x / (kSlab / kChunk<Storage>), kTileRows - 1);
   const Storage* query = q + (rows.Token(copied) * shape.H + rows.Head(copied)) * D;
-  const int64_t head = shape.S == 0 ? 0 : blockIdx.y * D;  // without keys there may be no memory
-  keys += head;
-  values += head;
+  keys += blockIdx.y * D;
+  values += blockIdx.y * D;
 
   const Keys visible = Visible(positions[rows.Token(lane)], shape);
   const bool any = visible.begin < visible.end;

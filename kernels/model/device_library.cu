@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "all_ops.h"
+#include "kernels/cublas/product.h"
 #include "kernels/model/device_backend.h"
 #include "kernels/model/staged_call.h"
 
@@ -17,9 +18,11 @@
   namespace touchstone::folder::op {                   \
   decltype(Function) algorithm;                        \
   }
+#define CANDIDATE_CUBLAS CANDIDATE
 #include "kernels.def"
 #undef CANDIDATE
 #undef CANDIDATE_F32
+#undef CANDIDATE_CUBLAS
 
 namespace touchstone::kernels {
 namespace {
@@ -37,6 +40,11 @@ void (*Forgotten())() {
 #define CANDIDATE_F32(folder, op, Function, algorithm)                        \
   {#op, #algorithm, Dtype::kF32, FORGOTTEN(Function, folder::op::algorithm)}, \
       {#op, #algorithm, Dtype::kBf16, FORGOTTEN(Function, folder::op::algorithm)},
+#define CANDIDATE_CUBLAS(folder, op, Function, algorithm)                               \
+  {#op, #algorithm, Dtype::kF32, FORGOTTEN(Function<float>, folder::op::algorithm),     \
+   cublas::WhyNot},                                                                     \
+      {#op, #algorithm, Dtype::kBf16, FORGOTTEN(Function<Bf16>, folder::op::algorithm), \
+       cublas::WhyNot},
 const DeviceKernel kKernels[] = {
 #include "kernels.def"
 };
@@ -63,7 +71,8 @@ const char* touchstone_cuda_open(const touchstone::kernels::DeviceLibrary** libr
   static const std::string device = DescribeDevice();
   static const touchstone::kernels::DeviceLibrary all = {
       touchstone::kernels::kKernels, std::size(touchstone::kernels::kKernels),
-      touchstone::kernels::PutKernels, device.c_str()};
+      touchstone::kernels::PutKernels, [] { return touchstone::kernels::SecondsOfLastCall(); },
+      device.c_str()};
   *library = &all;
   return nullptr;
 }

@@ -15,13 +15,17 @@ struct DeviceKernel {
   const char* algorithm;
   Dtype recipe;
   void (*function)();  // of the reference's type; of a chain: of reference/ops/chains.h
+  // Of a kernel that calls a library: held to the bound alone, and this says why the library cannot
+  // be used here, or returns null.
+  const char* (*why_not)() = nullptr;
 };
 
 struct DeviceLibrary {
   const DeviceKernel* kernels;
   size_t count;
   void (*put_kernels)(Backend* backend);
-  const char* device;  // "NVIDIA H200, sm_90, driver 13.0"
+  double (*seconds_of_last_call)();  // that the device took, of the calling thread (staged_call.h)
+  const char* device;                // "NVIDIA H200, sm_90, driver 13.0"
 };
 
 }  // namespace touchstone::kernels

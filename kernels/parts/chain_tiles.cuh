@@ -208,14 +208,6 @@ template <typename Storage, int kThreadRows, typename RowOfX, typename RowOfWeig
 __device__ __forceinline__ void ChainTile(int rows, int columns, int64_t C, bool wide,
                                           const RowOfX& row_of_x, const RowOfWeight& row_of_weight,
                                           float (&sum)[kThreadRows][kThreadColumns]) {
-  if (C == 0) {  // nothing is read, and there may be nothing to point at
-#pragma unroll
-    for (int i = 0; i < kThreadRows; ++i) {
-#pragma unroll
-      for (int j = 0; j < kThreadColumns; ++j) sum[i][j] = 0.0f;
-    }
-    return;
-  }
   using CopiesOfX = ChainCopies<Storage, 8 * kThreadRows>;
   using CopiesOfWeight = ChainCopies<Storage, kTileColumns>;
   auto& shared = *simt::DynamicShared<ChainTileShared<Storage, kThreadRows>>();

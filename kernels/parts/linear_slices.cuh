@@ -92,11 +92,10 @@ struct SliceCopies {
     row = lane / S::kChunks;
     token = row % S::kTokens;
     x_slice = row / S::kTokens;
-    const int first = C == 0 ? 0 : chunk * S::kChunk;  // without values there may be no memory
-    x = first_x + std::min(token, tokens - 1) * C + first;
+    x = first_x + std::min(token, tokens - 1) * C + chunk * S::kChunk;
 #pragma unroll
     for (int i = 0; i < kWeights; ++i) {
-      weight[i] = row_of_weight(std::min(row + i * kAtOnce, rows - 1)) + first;
+      weight[i] = row_of_weight(std::min(row + i * kAtOnce, rows - 1)) + chunk * S::kChunk;
     }
   }
 

@@ -87,6 +87,34 @@ class DeviceBuffer {
   T* data_ = nullptr;
 };
 
+// Time that the device takes between two points of the current stream.
+class Timer {
+ public:
+  Timer() {
+    Check(cudaEventCreate(&begin_), "cudaEventCreate");
+    Check(cudaEventCreate(&end_), "cudaEventCreate");
+  }
+  ~Timer() {
+    cudaEventDestroy(begin_);
+    cudaEventDestroy(end_);
+  }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  void Start() { Check(cudaEventRecord(begin_, CurrentStream()), "cudaEventRecord"); }
+  // Waits for what was launched since Start. Seconds.
+  double Stop() {
+    float milliseconds = 0.0f;
+    Check(cudaEventRecord(end_, CurrentStream()), "cudaEventRecord");
+    Check(cudaEventSynchronize(end_), "after a launch");
+    Check(cudaEventElapsedTime(&milliseconds, begin_, end_), "cudaEventElapsedTime");
+    return 1e-3 * milliseconds;
+  }
+
+ private:
+  cudaEvent_t begin_ = nullptr, end_ = nullptr;
+};
+
 // Whole once it returns: later launches of any stream see the bytes, and the host does.
 inline void CopyToDevice(void* device, const void* host, size_t bytes) {
   Check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, CurrentStream()),

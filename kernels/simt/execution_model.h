@@ -134,6 +134,16 @@ inline void Require(bool condition, Line line = {}) {
 void CopyToDevice(void* device, const void* host, size_t bytes);
 void CopyToHost(void* host, const void* device, size_t bytes);
 
+// Of the CPU: nothing is learnt from it about a GPU.
+class Timer {
+ public:
+  void Start();
+  double Stop();  // seconds since then
+
+ private:
+  double begin_ = 0.0;
+};
+
 template <typename T>
 class DeviceBuffer {
  public:

@@ -1,6 +1,7 @@
 #include "kernels/simt/fiber.h"
 
 #ifdef TOUCHSTONE_SIMT_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -28,6 +29,11 @@ thread_local size_t os_stack_bytes = 0;
 }  // namespace
 
 void Prepare(Fiber* fiber, void (*entry)()) {
+#ifdef TOUCHSTONE_SIMT_ASAN
+  // The frames of an abandoned thread were never left: what guarded them is still marked.
+  __asan_unpoison_memory_region(fiber->stack, kStackBytes);
+  fiber->shadow_stack = nullptr;
+#endif
 #ifdef TOUCHSTONE_SIMT_UCONTEXT
   getcontext(&fiber->context);
   fiber->context.uc_stack.ss_sp = fiber->stack;

@@ -1,4 +1,5 @@
 // The calls of execution_model.h, on the scheduler of the calling OS thread.
+#include <chrono>
 #include <cstdlib>
 
 #include "kernels/simt/execution_model.h"
@@ -11,6 +12,10 @@ namespace {
 void Land(const Copy& copy) {
   std::memcpy(copy.to, copy.from, copy.filled_bytes);
   std::memset(static_cast<char*>(copy.to) + copy.filled_bytes, 0, copy.bytes - copy.filled_bytes);
+}
+
+double Now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
@@ -41,7 +46,10 @@ void* SharedObject(const void* key, size_t bytes) { return CurrentScheduler().Sh
 
 void* DynamicSharedBase() { return CurrentScheduler().DynamicShared(); }
 
-void Abandon(const char* why, Line line) { CurrentScheduler().Abandon(why, line); }
+void Abandon(const char* why, Line line) {
+  CurrentScheduler().Fail(why, line);
+  CurrentScheduler().Leave();
+}
 
 // ---- asynchronous copies -----------------------------------------------------------------------
 
@@ -104,5 +112,11 @@ void CopyToDevice(void* device, const void* host, size_t bytes) {
 }
 
 void CopyToHost(void* host, const void* device, size_t bytes) { std::memcpy(host, device, bytes); }
+
+// ---- time --------------------------------------------------------------------------------------
+
+void Timer::Start() { begin_ = Now(); }
+
+double Timer::Stop() { return Now() - begin_; }
 
 }  // namespace touchstone::simt

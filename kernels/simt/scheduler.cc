@@ -89,9 +89,12 @@ std::string Scheduler::Deadlock() const {
          " threads have exited";
 }
 
-void Scheduler::Abandon(const std::string& why, Line line) {
+void Scheduler::Fail(const std::string& why, Line line) {
   error_ = why + " in block " + Coordinates(blockIdx) + " thread " + Coordinates(threadIdx) + " (" +
            Place(line) + ")";
+}
+
+void Scheduler::Leave() {
   Resume(nullptr);
   std::abort();  // an abandoned thread is never resumed
 }
@@ -140,8 +143,8 @@ void Scheduler::EndThread() {
   Thread& thread = *current_;
   for (const auto& group : thread.copies) {
     if (group.empty()) continue;
-    Abandon("a thread ends before its asynchronous copies were waited for",
-            {"the kernel's end", 0});
+    Fail("a thread ends before its asynchronous copies were waited for", {"the kernel's end", 0});
+    Leave();
   }
   thread.state = State::kDone;
   --live_;
@@ -151,8 +154,8 @@ void Scheduler::EndThread() {
     if ((waiting_lanes_[warp] >> lane & 1) == 0) continue;
     const Thread& waits = threads_[warp * 32 + lane];
     if ((waits.mask >> thread.rank % 32 & 1) != 0) {
-      Abandon(std::string("a thread exits that the mask of ") + waits.waits_in + " names",
-              waits.line);
+      Fail(std::string("a thread exits that the mask of ") + waits.waits_in + " names", waits.line);
+      Leave();
     }
   }
   CompleteBarrier();
@@ -171,9 +174,10 @@ void Scheduler::WaitAtBarrier(Line line) {
   if (at_barrier_++ == 0) {
     barrier_ = line;
   } else if (!SameLine(barrier_, line)) {
-    Abandon("another __syncthreads than the block's other threads wait at (" + Place(barrier_) +
-                ") is reached",
-            line);
+    Fail("another __syncthreads than the block's other threads wait at (" + Place(barrier_) +
+             ") is reached",
+         line);
+    Leave();
   }
   current_->state = State::kAtBarrier;
   current_->waits_in = "__syncthreads";
@@ -185,7 +189,8 @@ void Scheduler::WaitAtBarrier(Line line) {
 void Scheduler::CompleteBarrier() {
   if (at_barrier_ == 0 || at_barrier_ != live_) return;
   if (live_ != threads_.size()) {
-    Abandon("some threads of the block have exited, the others wait at __syncthreads", barrier_);
+    Fail("some threads of the block have exited, the others wait at __syncthreads", barrier_);
+    Leave();
   }
   at_barrier_ = 0;
   race::OnBlockBarrier();
@@ -199,11 +204,15 @@ void Scheduler::WaitInCollective(unsigned mask, LaneFunction function, void* rec
                                  const char* name, Line line) {
   Thread& thread = *current_;
   const unsigned warp = thread.rank / 32, lane = thread.rank % 32;
-  if ((mask >> lane & 1) == 0) Abandon(std::string(name) + " by a lane outside its mask", line);
+  if ((mask >> lane & 1) == 0) {
+    Fail(std::string(name) + " by a lane outside its mask", line);
+    Leave();
+  }
   if ((mask & done_lanes_[warp]) != 0) {
-    Abandon(std::string(name) + " names lane " + std::to_string(First(mask & done_lanes_[warp])) +
-                ", which has exited or never was,",
-            line);
+    Fail(std::string(name) + " names lane " + std::to_string(First(mask & done_lanes_[warp])) +
+             ", which has exited or never was,",
+         line);
+    Leave();
   }
   thread.mask = mask;
   thread.function = function;
@@ -225,9 +234,10 @@ void Scheduler::CompleteCollective(unsigned warp, unsigned mask) {
     if ((mask >> lane & 1) == 0) continue;
     const Thread& thread = lanes[lane];
     if (thread.function != first.function || thread.mask != first.mask) {
-      Abandon(std::string("lanes of one mask wait in different collectives: ") + first.waits_in +
-                  " (" + Place(first.line) + ") and " + thread.waits_in,
-              thread.line);
+      Fail(std::string("lanes of one mask wait in different collectives: ") + first.waits_in +
+               " (" + Place(first.line) + ") and " + thread.waits_in,
+           thread.line);
+      Leave();
     }
     records[lane] = thread.record;
   }
@@ -262,9 +272,10 @@ void* Scheduler::Shared(const void* key, size_t bytes) {
     size_t all = 0;
     for (const SharedMemory& one : shared_) all += one.untouched ? 0 : one.bytes;
     if (all > kMaxSharedBytes) {
-      Abandon(std::to_string(all) + " bytes of shared memory, " + std::to_string(kMaxSharedBytes) +
-                  " at most,",
-              {"the launch", 0});
+      Fail(std::to_string(all) + " bytes of shared memory, " + std::to_string(kMaxSharedBytes) +
+               " at most,",
+           {"the launch", 0});
+      Leave();
     }
   }
   return found->memory.get();

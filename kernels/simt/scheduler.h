@@ -53,7 +53,10 @@ class Scheduler {
   void WaitAtBarrier(Line line);
   void WaitInCollective(unsigned mask, LaneFunction function, void* record, const char* name,
                         Line line);
-  [[noreturn]] void Abandon(const std::string& why, Line line);
+  // Ends the launch: Fail says why, Leave gives up the thread. Its stack is never unwound, so that
+  // no text may be alive there.
+  void Fail(const std::string& why, Line line);
+  [[noreturn]] void Leave();
   void* Shared(const void* key, size_t bytes);
   void* DynamicShared();
   Thread* current() { return current_; }

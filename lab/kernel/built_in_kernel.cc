@@ -52,6 +52,9 @@ RunResult BuiltInKernel::Run(const Case& c, const Tensors& inputs, const RunOpti
     result.what = error.what();
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (implementation_.device_seconds != nullptr && result.state == RunState::kDone) {
+    result.seconds = implementation_.device_seconds();
+  }
   for (const Argument& argument : c.op->arguments) {
     Tensor& tensor = tensors.at(argument.name);
     if (argument.role != Role::kIn) {

@@ -53,7 +53,7 @@ struct RunResult {
   // What a kernel may not do, whatever its outputs: "writes 4 bytes past the end of y", "changes
   // its input x". Each is a failure.
   std::vector<std::string> breaches = {};
-  double seconds = 0.0;  // in run, by the clock
+  double seconds = 0.0;  // in run, by the clock; on a GPU by its events
 };
 
 class Kernel {

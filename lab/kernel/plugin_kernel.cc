@@ -306,6 +306,7 @@ class PluginKernel::Session {
       return false;
     }
     result->state = RunState::kDone;
+    if (reply_.device_seconds > 0.0) result->seconds = reply_.device_seconds;
     if (reply_.returned == TOUCHSTONE_REFUSED) {
       result->state = RunState::kRefused;
       result->what = "does not support these sizes or attributes";

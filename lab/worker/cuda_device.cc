@@ -23,6 +23,9 @@ struct Driver {
   int (*from_device)(void*, unsigned long long, size_t) = nullptr;
   int (*synchronize)() = nullptr;
   int (*make_stream)(void**, unsigned) = nullptr;
+  int (*make_event)(void**, unsigned) = nullptr;
+  int (*record_event)(void*, void*) = nullptr;
+  int (*elapsed)(float*, void*, void*) = nullptr;
   int (*error_text)(int, const char**) = nullptr;
 };
 
@@ -52,6 +55,9 @@ std::string LoadDriver() {
                         Find(library, "cuMemcpyDtoH_v2", &driver.from_device) &&
                         Find(library, "cuCtxSynchronize", &driver.synchronize) &&
                         Find(library, "cuStreamCreate", &driver.make_stream) &&
+                        Find(library, "cuEventCreate", &driver.make_event) &&
+                        Find(library, "cuEventRecord", &driver.record_event) &&
+                        Find(library, "cuEventElapsedTime", &driver.elapsed) &&
                         Find(library, "cuGetErrorString", &driver.error_text);
   return is_whole ? "" : "the CUDA driver lacks a function that is needed";
 }
@@ -104,6 +110,9 @@ std::string CudaDevice::Open(const std::string& needs) {
   if (const int result = driver.set_context(context)) return Complaint("cuCtxSetCurrent", result);
   if (const int result = driver.make_stream(&stream_, 0))
     return Complaint("cuStreamCreate", result);
+  for (void** event : {&begin_, &end_}) {
+    if (const int result = driver.make_event(event, 0)) return Complaint("cuEventCreate", result);
+  }
   return {};
 }
 
@@ -117,12 +126,22 @@ std::string CudaDevice::CopyIn(const std::byte* arena, size_t bytes) {
     }
     bytes_ = bytes;
   }
-  const int result = driver.to_device(memory_, arena, bytes);
-  return result != 0 ? Complaint("cuMemcpyHtoD", result) : std::string();
+  if (const int result = driver.to_device(memory_, arena, bytes)) {
+    return Complaint("cuMemcpyHtoD", result);
+  }
+  const int result = driver.record_event(begin_, stream_);
+  return result != 0 ? Complaint("cuEventRecord", result) : std::string();
 }
 
-std::string CudaDevice::CopyOut(std::byte* arena, size_t bytes) {
+std::string CudaDevice::CopyOut(std::byte* arena, size_t bytes, double* seconds) {
+  float milliseconds = 0.0f;
+  const int recorded = driver.record_event(end_, stream_);
   if (const int result = driver.synchronize()) return Complaint("after run", result);
+  if (recorded != 0) return Complaint("cuEventRecord", recorded);
+  if (const int result = driver.elapsed(&milliseconds, begin_, end_)) {
+    return Complaint("cuEventElapsedTime", result);
+  }
+  *seconds = 1e-3 * milliseconds;
   const int result = driver.from_device(arena, memory_, bytes);
   return result != 0 ? Complaint("cuMemcpyDtoH", result) : std::string();
 }

@@ -19,9 +19,11 @@ class CudaDevice {
   std::string Open(const std::string& needs);
 
   // The mirror. Each returns the driver's complaint, or nothing. After one the device is of no use
-  // to this process any more.
+  // to this process any more. `seconds` is the device's time from the one to the other: what runs
+  // on the stream, and on the default stream, between them.
   std::string CopyIn(const std::byte* arena, size_t bytes);
-  std::string CopyOut(std::byte* arena, size_t bytes);  // waits for the device first
+  // Waits for the device first.
+  std::string CopyOut(std::byte* arena, size_t bytes, double* seconds);
 
   std::byte* data() const { return reinterpret_cast<std::byte*>(memory_); }
   void* stream() const { return stream_; }
@@ -32,6 +34,7 @@ class CudaDevice {
   unsigned long long memory_ = 0;  // a CUdeviceptr
   size_t bytes_ = 0;
   void* stream_ = nullptr;
+  void *begin_ = nullptr, *end_ = nullptr;  // events
 };
 
 }  // namespace touchstone::lab

@@ -106,6 +106,7 @@ struct Reply {
   Outcome outcome = Outcome::kReturned;
   int32_t returned = 0;
   uint64_t workspace_bytes = 0;  // of kAskWorkspace
+  double device_seconds = 0.0;   // of kRun on a device, by its events
   uint32_t float_state = 0;
   uint32_t left_process = 0;  // whether a process that the kernel began was still there
   char text[256] = {};

@@ -85,7 +85,7 @@ class Server {
     if (complaint.empty()) {
       Describe();
       Call(false, reply);
-      complaint = device_.CopyOut(arena_, request_.arena_bytes);
+      complaint = device_.CopyOut(arena_, request_.arena_bytes, &reply->device_seconds);
     }
     if (complaint.empty()) return;
     reply->outcome = Outcome::kDeviceFailed;

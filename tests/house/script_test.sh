@@ -143,7 +143,7 @@ row slow 1 "sleep 20"
 row absent 1 "$scratch/skip"
 expect 1 "four items" all
 [[ $(tail -n 1 "$scratch/out") == '1 passed, 2 failed, 1 skipped' ]] || fail "closing line"
-grep -q '^slow .*FAILED.*over twice its 1 minutes' "$scratch/out" || fail "slow item"
+grep -q '^slow .*FAILED.*over thrice its 1 minutes' "$scratch/out" || fail "slow item"
 grep -q '^absent .*NOT RUN .*no such tool' "$scratch/out" || fail "absent item"
 expect 0 "one item" all good
 [[ $(tail -n 1 "$scratch/out") == '1 passed, 0 failed, 0 skipped' ]] || fail "closing line of one"

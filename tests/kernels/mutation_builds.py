@@ -1,5 +1,5 @@
-"""The three ways in which mutated kernels are built, all beside one build folder: plain; race, where
-the detector of kernels/simt sees every access; address, under the compiler's sanitizers of
+"""The three ways in which mutated kernels are built, all beside one build folder: plain; race,
+where the detector of kernels/simt sees every access; address, under the compiler's sanitizers of
 addresses and undefined behaviour. The lab's own code is as it was in that folder."""
 
 import json

@@ -12,6 +12,7 @@ import resource
 import signal
 import subprocess
 
+from mutation_sites import is_for_nvcc_alone
 from mutation_switches import HEADER, SOURCE, mutated, number_of, switched
 from planting import CannotPlant
 
@@ -56,14 +57,16 @@ class Sources:
         return known
 
     def hash_of(self, name):
-        """Of the file and of all that it includes, but for the model itself."""
+        """Of the file and of the .cuh that it includes: the model and what only the host reads
+        change without a word."""
         parts = [f"{one}\n{self.texts[one]}" for one in sorted(self.closure(name))
-                 if not one.startswith("simt/")]
+                 if one == name or one.endswith(".cuh") and not one.startswith("simt/")]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
     def compiled_from(self, name):
         """The .cu whose objects change with a file."""
-        return [one for one in self.texts if one.endswith(".cu") and name in self.closure(one)]
+        return [one for one in self.texts if one.endswith(".cu") and name in self.closure(one)
+                and not is_for_nvcc_alone(one, self.texts[one])]
 
     def kernels_of(self, name):
         """The kernels that have code of a file in them; those of a chain that only call one of

@@ -403,7 +403,9 @@ TEST(PluginKernel, OnADeviceTheSameIsChecked) {
     PluginKernel kernel(kKernels + ":touchstone_on_cuda", RmsNormSpec(), Limits());
     EXPECT_EQ(kernel.info().device, "cuda");
     for (const char* name : {"f32/normal/C80_T3", "bf16/normal/C5120_T1", "f32/normal/C1_T1"}) {
-      EXPECT_TRUE(IsRight(SmallCase(name), RunOn(&kernel, SmallCase(name)))) << name;
+      const RunResult run = RunOn(&kernel, SmallCase(name));
+      EXPECT_TRUE(IsRight(SmallCase(name), run)) << name;
+      EXPECT_EQ(run.seconds, 1000.0) << "by the device's events";
     }
   }
   EXPECT_EQ(Conduct("after_on_cuda").what,

@@ -2,7 +2,7 @@
 // process: whoever changes one kernel wants one answer soon.
 //
 //   every_case [--op OP] [--kernel ALGORITHM] [--schedules forward,reverse,random:7]
-//              [--landing early|late|random] [--first] [--list]
+//              [--landing early|late|random] [--part 1/2] [--first] [--list]
 //
 // A line a failure, and at the end "N kernels, M runs, K failures". Exit 0: all bits are the
 // reference's; 1: a failure, or nothing ran; 2: usage.
@@ -44,6 +44,7 @@ struct Options {
   std::string op, kernel;
   std::vector<Schedule> schedules;
   bool first = false, list = false;
+  size_t part = 1, parts = 1;
 };
 
 struct Totals {
@@ -71,6 +72,18 @@ Schedule ScheduleOf(const std::string& name, std::optional<simt::CopyLanding> la
         fmt::format("no schedule '{}'; expected forward, reverse or random:SEED", name));
   }
   return {name, {Order::kRandom, landing.value_or(CopyLanding::kRandom), seed}};
+}
+
+// "1/2": every second case, for two processes at a time.
+void ReadPart(const std::string& text, Options* options) {
+  const char* const end = text.data() + text.size();
+  const auto part = std::from_chars(text.data(), end, options->part);
+  const bool slash = part.ec == std::errc() && part.ptr != end && *part.ptr == '/';
+  const auto parts = std::from_chars(slash ? part.ptr + 1 : end, end, options->parts);
+  if (parts.ec != std::errc() || parts.ptr != end || options->part < 1 ||
+      options->part > options->parts) {
+    throw UsageError(fmt::format("no part '{}'; expected 1/2 or 2/2, say", text));
+  }
 }
 
 int64_t ElementsOf(const Case& c) {
@@ -165,7 +178,9 @@ void RunOp(const OpSpec& op, const Options& options, Totals* totals) {
   if (kernels.empty()) return;
   totals->kernels += static_cast<int64_t>(kernels.size());
   std::set<const Implementation*> ended;  // with --first: those that have failed
-  for (const Case& c : SmallCases(op)) {
+  const std::vector<Case> cases = SmallCases(op);
+  for (size_t i = options.part - 1; i < cases.size(); i += options.parts) {
+    const Case& c = cases[i];
     if (options.list) {
       fmt::print("{} {} {} elements\n", op.name, c.Name(), ElementsOf(c));
       continue;
@@ -175,10 +190,10 @@ void RunOp(const OpSpec& op, const Options& options, Totals* totals) {
     Tensors wanted = inputs;
     lab::Run(c, &wanted, 1);
     for (const Implementation* kernel : kernels) {
-      for (size_t i = 0; i < options.schedules.size() && !ended.contains(kernel); ++i) {
-        const Schedule& schedule = options.schedules[i];
+      for (size_t k = 0; k < options.schedules.size() && !ended.contains(kernel); ++k) {
+        const Schedule& schedule = options.schedules[k];
         // What is never written cannot equal both poisons.
-        const Poison poison = i % 2 == 0 ? Poison::kNan : Poison::kFinite;
+        const Poison poison = k % 2 == 0 ? Poison::kNan : Poison::kFinite;
         ++totals->runs;
         for (const std::string& what : Run(c, *kernel, inputs, wanted, schedule, poison)) {
           ++totals->failures;
@@ -196,7 +211,7 @@ void RunOp(const OpSpec& op, const Options& options, Totals* totals) {
 int EveryCase(int count, char** words) {
   CLI::App app{"Runs every kernel on every small case and compares bits with the reference."};
   Options options;
-  std::string schedules = "forward,reverse,random:7", landing;
+  std::string schedules = "forward,reverse,random:7", landing, part = "1/1";
   app.add_option("--op", options.op, "one op or chain (default: all)");
   app.add_option("--kernel", options.kernel, "one algorithm, a file's name without .cu");
   app.add_option("--schedules", schedules, "forward, reverse, random:SEED, with commas between");
@@ -204,6 +219,7 @@ int EveryCase(int count, char** words) {
                  "of asynchronous copies, early, late or random; default: late with forward, early "
                  "with reverse, random with random")
       ->check(CLI::IsMember({"early", "late", "random"}));
+  app.add_option("--part", part, "1/2: every second case, from the first; 2/2: the others");
   app.add_flag("--first", options.first, "a kernel ends with its first failed run");
   app.add_flag("--list", options.list, "only names the cases");
   try {
@@ -211,6 +227,7 @@ int EveryCase(int count, char** words) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kPassed : kUsage;
   }
+  ReadPart(part, &options);
   for (size_t begin = 0; begin <= schedules.size();) {
     const size_t end = std::min(schedules.find(',', begin), schedules.size());
     options.schedules.push_back(
@@ -220,8 +237,9 @@ int EveryCase(int count, char** words) {
   Totals totals;
   for (const OpSpec* op : AllOps()) RunOp(*op, options, &totals);
   if (totals.kernels == 0) {
-    throw UsageError(fmt::format("no kernel '{}' of op '{}' (`touchstone list` names them)",
-                                 options.kernel, options.op));
+    throw UsageError(fmt::format("no kernel{}{} (`touchstone list` names them)",
+                                 options.kernel.empty() ? "" : " '" + options.kernel + "'",
+                                 options.op.empty() ? "" : " of '" + options.op + "'"));
   }
   fmt::print("{} kernels, {} runs, {} failures\n", totals.kernels, totals.runs, totals.failures);
   return totals.failures == 0 && (totals.runs > 0 || options.list) ? kPassed : kFailed;
