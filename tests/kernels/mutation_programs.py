@@ -92,8 +92,8 @@ class Programs:
 
     def prepare(self, jobs, sites):
         """Compiles the kernels that have the sites in them, with switches, those that did not
-        change not again, and links them. A mutation that the compiler refuses beside the right text is
-        left to be judged alone."""
+        change not again, and links them. A mutation that the compiler refuses beside the right
+        text is left to be judged alone."""
         (self.scratch / "objects").mkdir(parents=True, exist_ok=True)
         write_changed(self.scratch / "switch.h", HEADER)
         write_changed(self.scratch / "switch.cc", SOURCE)
