@@ -12,6 +12,7 @@ import resource
 import signal
 import subprocess
 
+from mutation_sites import is_for_nvcc_alone
 from mutation_switches import HEADER, SOURCE, mutated, number_of, switched
 from planting import CannotPlant
 
@@ -56,14 +57,16 @@ class Sources:
         return known
 
     def hash_of(self, name):
-        """Of the file and of all that it includes, but for the model itself."""
+        """Of the file and of the .cuh that it includes: the model and what only the host reads
+        change without a word."""
         parts = [f"{one}\n{self.texts[one]}" for one in sorted(self.closure(name))
-                 if not one.startswith("simt/")]
+                 if one == name or one.endswith(".cuh") and not one.startswith("simt/")]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
     def compiled_from(self, name):
         """The .cu whose objects change with a file."""
-        return [one for one in self.texts if one.endswith(".cu") and name in self.closure(one)]
+        return [one for one in self.texts if one.endswith(".cu") and name in self.closure(one)
+                and not is_for_nvcc_alone(one, self.texts[one])]
 
     def kernels_of(self, name):
         """The kernels that have code of a file in them; those of a chain that only call one of
@@ -87,15 +90,17 @@ class Programs:
 
     # ---- Built
 
-    def prepare(self, jobs):
-        """Compiles all kernels with switches, those that did not change not again, and links. A
-        mutation that the compiler refuses beside the right text is left to be judged alone."""
+    def prepare(self, jobs, sites):
+        """Compiles the kernels that have the sites in them, with switches, those that did not
+        change not again, and links. A mutation that the compiler refuses beside the right text is
+        left to be judged alone."""
         (self.scratch / "objects").mkdir(parents=True, exist_ok=True)
         write_changed(self.scratch / "switch.h", HEADER)
         write_changed(self.scratch / "switch.cc", SOURCE)
         self.flags = [*FLAGS, *self.build.kernel_flags, f"-I{self.scratch / 'switched'}",
                       "-include", self.scratch / "switch.h"]
-        compiled = [name for name in self.found if name.endswith(".cu")]
+        compiled = sorted({name for file in {site.file for site in sites}
+                           for name in self.sources.compiled_from(file) if name in self.found})
         while True:
             for name, sites in self.found.items():
                 write_changed(self.scratch / "switched/kernels" / name,

@@ -16,7 +16,8 @@ Searched are all *.cu and *.cuh under kernels/. By rule no site lies in:
 
   - kernels/simt, which is the model itself and its wrappers, and kernels/ptx, whose two sides are
     the instruction and its meaning; their uses are sites
-  - kernels/model/device_library.cu, which is compiled by nvcc alone
+  - kernels/model/device_library.cu and what calls a library of CUDA's (`// library: cublas`,
+    kernels/cublas): compiled by nvcc alone
   - *.h: host code that declares or chooses; one that held device code would be an error here
   - comments, strings, preprocessor lines and what only nvcc reads (#ifdef __CUDACC__)
   - static_assert, and the heads of templates: the compiler alone reads them
@@ -338,16 +339,21 @@ class File:
         return sites
 
 
+def is_for_nvcc_alone(name, text):
+    return (name == "model/device_library.cu" or name.startswith("cublas/") or
+            re.search(r"^// library: ", text, re.M) is not None)
+
+
 def sources(root=ROOT):
     """The files that are searched."""
     folder = root / "kernels"
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if name.startswith(("simt/", "ptx/")) or name == "model/device_library.cu":
+        if name.startswith(("simt/", "ptx/")):
             continue
         if path.suffix == ".h" and re.search(r"__(global|device)__", path.read_text()):
             raise BadSource(f"kernels/{name}: device code in a .h file, .cuh was expected")
-        if path.suffix in (".cu", ".cuh"):
+        if path.suffix in (".cu", ".cuh") and not is_for_nvcc_alone(name, path.read_text()):
             yield path
 
 

@@ -88,7 +88,7 @@ class Judge:
             print(f"{kind} build: {len(unknown)} to be judged, {len(alive) - len(unknown)} known",
                   flush=True)
             if unknown:
-                programs.prepare(jobs)
+                programs.prepare(jobs, unknown)
                 self.run(kind, programs, unknown, jobs, known)
             for site in alive:
                 if known[site.id]:
