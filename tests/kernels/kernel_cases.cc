@@ -93,7 +93,8 @@ constexpr Shape kShapes[] = {
     {"attention", "normal/D600_G1_H1_S5_T1"},
     // As many choices as lanes, less one.
     {"router", "normal/A31_E40_T3"},
-    // Experts of more than 16, 32 and 64 rows.
+    // Two tiles of columns of an expert; experts of more than 16, 32 and 64 rows.
+    {"expert_linear", "normal/C8_E2_F130_R6"},
     {"moe_block", "normal/A1_C8_E1_F70_T20"},
     {"moe_block", "normal/A1_C8_E1_F70_T40"},
     {"moe_block", "normal/A1_C8_E1_F70_T70"},
@@ -103,7 +104,7 @@ constexpr Shape kShapes[] = {
      "197.92034912109375"},
     // A token in a later round of its thread, and in a later piece of it; a second piece.
     {"sampling", "normal/B4_V3000_temperature=0"},
-    {"sampling", "normal/B1_V600000_temperature=0"},
+    {"sampling", "normal/B1_V1600000_temperature=0"},
     {"sampling", "zeros/B4_V2560_top_p=0.5"},
     // Nothing to compute, and tensors that must be looked at.
     {"attention", "normal/D8_G2_H0_S7_T4"},

@@ -92,15 +92,15 @@ class Programs:
 
     def prepare(self, jobs, sites):
         """Compiles the kernels that have the sites in them, with switches, those that did not
-        change not again, and links. A mutation that the compiler refuses beside the right text is
-        left to be judged alone."""
+        change not again, and links them. A mutation that the compiler refuses beside the right
+        text is left to be judged alone."""
         (self.scratch / "objects").mkdir(parents=True, exist_ok=True)
         write_changed(self.scratch / "switch.h", HEADER)
         write_changed(self.scratch / "switch.cc", SOURCE)
         self.flags = [*FLAGS, *self.build.kernel_flags, f"-I{self.scratch / 'switched'}",
                       "-include", self.scratch / "switch.h"]
-        compiled = sorted({name for file in {site.file for site in sites}
-                           for name in self.sources.compiled_from(file) if name in self.found})
+        files = self.found if self.build.needs_all else {site.file for site in sites}
+        compiled = sorted({name for file in files for name in self.sources.compiled_from(file)})
         while True:
             for name, sites in self.found.items():
                 write_changed(self.scratch / "switched/kernels" / name,

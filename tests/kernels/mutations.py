@@ -245,6 +245,7 @@ def arguments():
         parser.error("--sample needs --changed")
     if options.write and (options.only or options.minutes or options.builds.count(",") < 2):
         parser.error("--write needs all sites, in all builds")
+    options.left_out = set(KINDS) - set(options.builds.split(","))
     if not set(options.builds.split(",")) <= set(KINDS):
         parser.error(f"builds are {', '.join(KINDS)}")
     return options
@@ -297,6 +298,9 @@ def main():
     sites = {site.id: site for all_of in found.values() for site in all_of}
     rows = {name: row for name, row in known.items() if name in sites}
     for name, verdict in judged.items():
+        if verdict.word == "survived" and rows.get(name, {}).get("verdict") in options.left_out:
+            rows[name]["hash"] = judge.sources.hash_of(sites[name].file)
+            continue  # only a build that was not asked can tell
         rows[name] = dict(zip(COLUMNS, row_of(sites[name], verdict, reasons, judge.sources)))
     ordered = [rows[name] for name in sites if name in rows]
     for line in scores(ordered):

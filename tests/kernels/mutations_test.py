@@ -90,6 +90,7 @@ WANTED = {
 class PlantedBuild:
     programs = ("planted_cases",)
     kernel_flags = ()
+    needs_all = False
 
     def __init__(self, root, library, compiler):
         self.root, self.library, self.compiler = root, library, compiler
