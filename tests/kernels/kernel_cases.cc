@@ -85,6 +85,7 @@ constexpr Shape kShapes[] = {
     {"residual_add_rmsnorm", "normal/C5128_T2"},
     // Heads of a whole warp.
     {"rope_qk_norm", "normal/D256_H3_T2"},
+    {"rope_qk_norm", "normal/D516_H1_T2"},
     // More than 32 blocks of keys to merge; two keys, a block each, whose scores are below 0; a
     // slice of q.k that would end a slab past D, and many slabs.
     {"attention", "normal/D1_G1_H1_S17000_T1"},
@@ -97,6 +98,7 @@ constexpr Shape kShapes[] = {
     {"expert_linear", "normal/C8_E2_F130_R6"},
     {"moe_block", "normal/A1_C8_E1_F70_T20"},
     {"moe_block", "normal/A1_C8_E1_F70_T40"},
+    {"moe_block", "normal/A1_C8_E2_F70_T40"},
     {"moe_block", "normal/A1_C8_E1_F70_T70"},
     // Where the interpolation does not meet the plain frequency.
     {"rope_frequencies",
