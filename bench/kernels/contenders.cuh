@@ -6,24 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "all_ops.h"
 #include "bench/kernels/device_call.h"
 #include "bench/kernels/problem.h"
-
-#define CANDIDATE(folder, op, Function, algorithm) \
-  namespace touchstone::folder::op {               \
-  decltype(Function<float>) algorithm;             \
-  decltype(Function<Bf16>) algorithm;              \
-  }
-#define CANDIDATE_F32(folder, op, Function, algorithm) \
-  namespace touchstone::folder::op {                   \
-  decltype(Function) algorithm;                        \
-  }
-#define CANDIDATE_CUBLAS CANDIDATE
-#include "kernels.def"
-#undef CANDIDATE
-#undef CANDIDATE_F32
-#undef CANDIDATE_CUBLAS
+#include "kernels/model/kernel_declarations.cuh"
 
 namespace touchstone::bench {
 

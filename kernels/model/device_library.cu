@@ -1,28 +1,13 @@
-// For nvcc alone: the kernels' table. kernels.def has a row for each file under kernels/.
+// For nvcc alone: the kernels' table.
 #include "kernels/model/device_library.h"
 
 #include <string>
 #include <type_traits>
 
-#include "all_ops.h"
 #include "kernels/cublas/product.h"
 #include "kernels/model/device_backend.h"
+#include "kernels/model/kernel_declarations.cuh"
 #include "kernels/model/staged_call.h"
-
-#define CANDIDATE(folder, op, Function, algorithm) \
-  namespace touchstone::folder::op {               \
-  decltype(Function<float>) algorithm;             \
-  decltype(Function<Bf16>) algorithm;              \
-  }
-#define CANDIDATE_F32(folder, op, Function, algorithm) \
-  namespace touchstone::folder::op {                   \
-  decltype(Function) algorithm;                        \
-  }
-#define CANDIDATE_CUBLAS CANDIDATE
-#include "kernels.def"
-#undef CANDIDATE
-#undef CANDIDATE_F32
-#undef CANDIDATE_CUBLAS
 
 namespace touchstone::kernels {
 namespace {

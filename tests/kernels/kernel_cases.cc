@@ -16,9 +16,9 @@
 #include "kernels/simt/execution_model.h"
 #include "lab/chain.h"
 #include "lab/input_class.h"
-#include "lab/judge.h"
 #include "lab/kernel/built_in_kernel.h"
 #include "lab/spec.h"
+#include "tests/simt/kernel_run.h"
 
 namespace {
 
@@ -57,16 +57,6 @@ namespace {
 
 constexpr int64_t kSmallElements = 20'000;
 constexpr int64_t kSmallestElements = 4'000;  // those in which each tensor is moved alone, too
-
-int64_t ElementsOf(const Case& c) {
-  int64_t elements = 0;
-  for (const Argument& argument : c.op->arguments) {
-    int64_t count = 1;
-    for (const int64_t extent : ShapeOf(c, argument)) count *= extent;
-    elements += count;
-  }
-  return elements;
-}
 
 struct Shape {
   const char* op;
@@ -148,21 +138,8 @@ std::string Tried(const Case& c, const Implementation& kernel, const Tensors& in
   } catch (const std::exception& error) {
     return error.what();
   }
-  for (const Argument& argument : c.op->arguments) {
-    const Tensor& tensor = tensors.at(argument.name);
-    if (argument.role == Role::kIn) {
-      if (tensor.data != inputs.at(argument.name).data) return "changes its input " + argument.name;
-      continue;
-    }
-    const Comparison bits =
-        CompareBits(argument.name, argument.dims, tensor, wanted.at(argument.name));
-    if (bits.first) {
-      return argument.name + "[" + bits.first->at + "]: got " + bits.first->got + ", expected " +
-             bits.first->wanted + "; " + std::to_string(bits.outside) + " of " +
-             std::to_string(bits.compared) + " elements differ";
-    }
-  }
-  return "";
+  const std::vector<std::string> wrong = WrongTensors(c, inputs, wanted, tensors);
+  return wrong.empty() ? "" : wrong.front();
 }
 
 // A NaN beats all, whatever its sign: every second one gets one.

@@ -24,9 +24,9 @@
 #include "lab/chain.h"
 #include "lab/errors.h"
 #include "lab/input_class.h"
-#include "lab/judge.h"
 #include "lab/kernel/built_in_kernel.h"
 #include "lab/spec.h"
+#include "tests/simt/kernel_run.h"
 
 namespace touchstone::lab {
 namespace {
@@ -84,16 +84,6 @@ void ReadPart(const std::string& text, Options* options) {
       options->part > options->parts) {
     throw UsageError(fmt::format("no part '{}'; expected 1/2 or 2/2, say", text));
   }
-}
-
-int64_t ElementsOf(const Case& c) {
-  int64_t elements = 0;
-  for (const Argument& argument : c.op->arguments) {
-    int64_t count = 1;
-    for (const int64_t extent : ShapeOf(c, argument)) count *= extent;
-    elements += count;
-  }
-  return elements;
 }
 
 // The smallest first: most mistakes show there.
@@ -156,21 +146,7 @@ std::vector<std::string> Run(const Case& c, const Implementation& kernel, const 
   const bool ended = wrong.empty();
   wrong.insert(wrong.end(), races.begin(), races.end());
   if (!ended) return wrong;
-  for (const Argument& argument : c.op->arguments) {
-    const Tensor& tensor = tensors.at(argument.name);
-    if (argument.role == Role::kIn) {
-      if (tensor.data == inputs.at(argument.name).data) continue;
-      wrong.push_back("changes its input " + argument.name);
-      continue;
-    }
-    const Comparison bits =
-        CompareBits(argument.name, argument.dims, tensor, wanted.at(argument.name));
-    if (!bits.first) continue;
-    wrong.push_back(fmt::format("{}[{}]: got {}, expected {}; {} of {} elements differ",
-                                argument.name, bits.first->at, bits.first->got, bits.first->wanted,
-                                bits.outside, bits.compared));
-  }
-  return wrong;
+  return WrongTensors(c, inputs, wanted, tensors);
 }
 
 void RunOp(const OpSpec& op, const Options& options, Totals* totals) {
