@@ -58,11 +58,7 @@ struct Kernels {
 HWY_BEFORE_NAMESPACE();
 namespace touchstone::optimized::linear::HWY_NAMESPACE {
 namespace {
-namespace hn = hwy::HWY_NAMESPACE;
-
-using Floats = hn::ScalableTag<float>;
-using Vector = hn::Vec<Floats>;
-constexpr int64_t kL = static_cast<int64_t>(hn::MaxLanes(Floats()));
+#include "optimized/linear/columns.inc"
 
 // The tile of sums that fills the registers: kTileRows tokens of kPanel outputs.
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
@@ -79,147 +75,66 @@ constexpr int64_t kPanel = 2 * kL;
 constexpr int kTogether = 8;
 constexpr int64_t kStreamed = 16;
 
-// One rounding on every target: hn::MulAdd rounds twice where there is no such instruction.
-HWY_INLINE Vector Fma(Vector a, Vector b, Vector c) {
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || \
-    HWY_TARGET == HWY_NEON
-  return hn::MulAdd(a, b, c);
-#else
-  const Floats d;
-  HWY_ALIGN float left[kL], right[kL], sum[kL];
-  hn::Store(a, d, left);
-  hn::Store(b, d, right);
-  hn::Store(c, d, sum);
-  for (int64_t i = 0; i < kL; ++i) sum[i] = std::fma(left[i], right[i], sum[i]);
-  return hn::Load(d, sum);
-#endif
-}
-
-#if HWY_TARGET == HWY_SCALAR
-
-constexpr int kColumns = 4;
-
-template <typename Storage>
-HWY_INLINE void LoadColumns(const Storage* rows, int64_t, Vector* out) {
-  for (int k = 0; k < kColumns; ++k) out[k] = hn::Set(Floats(), Widen(rows[k]));
-}
-template <typename Storage>
-constexpr int kColumnsOf = kColumns;
-
-#else
-
-using Words = hn::RebindToUnsigned<Floats>;
-
-// 16 bytes of each of four rows a 128-bit block: lane 4b + j of the result is word j of row 4b, and
-// the caller's next rows give its other words.
-template <class D>
-HWY_INLINE hn::Vec<D> LoadBlocks(D d, const uint8_t* row, int64_t row_bytes) {
-  if constexpr (hn::MaxLanes(d) == 4) {
-    return hn::BitCast(d, hn::LoadU(hn::Repartition<uint8_t, D>(), row));
-  } else {
-    const hn::Half<D> half;
-    constexpr auto kHalf = static_cast<int64_t>(hn::MaxLanes(half));
-    return hn::Combine(d, LoadBlocks(half, row + kHalf * row_bytes, row_bytes),
-                       LoadBlocks(half, row, row_bytes));
-  }
-}
-
-// out[j] = word j of each of kL rows.
-HWY_INLINE void Transpose(const uint8_t* row, int64_t row_bytes, hn::Vec<Words>* out) {
-  const Words d;
-  const hn::Repartition<uint64_t, Words> pairs;
-  const auto a = LoadBlocks(d, row, row_bytes);
-  const auto b = LoadBlocks(d, row + row_bytes, row_bytes);
-  const auto c = LoadBlocks(d, row + 2 * row_bytes, row_bytes);
-  const auto e = LoadBlocks(d, row + 3 * row_bytes, row_bytes);
-  const auto ab_low = hn::BitCast(pairs, hn::InterleaveLower(d, a, b));
-  const auto ce_low = hn::BitCast(pairs, hn::InterleaveLower(d, c, e));
-  const auto ab_high = hn::BitCast(pairs, hn::InterleaveUpper(d, a, b));
-  const auto ce_high = hn::BitCast(pairs, hn::InterleaveUpper(d, c, e));
-  out[0] = hn::BitCast(d, hn::InterleaveLower(pairs, ab_low, ce_low));
-  out[1] = hn::BitCast(d, hn::InterleaveUpper(pairs, ab_low, ce_low));
-  out[2] = hn::BitCast(d, hn::InterleaveLower(pairs, ab_high, ce_high));
-  out[3] = hn::BitCast(d, hn::InterleaveUpper(pairs, ab_high, ce_high));
-}
-
-// out[k] = element k of each of kL rows, widened; kColumnsOf elements, 16 bytes of a row.
-HWY_INLINE void LoadColumns(const float* rows, int64_t stride, Vector* out) {
-  hn::Vec<Words> words[4];
-  Transpose(reinterpret_cast<const uint8_t*>(rows), stride * 4, words);
-  for (int k = 0; k < 4; ++k) out[k] = hn::BitCast(Floats(), words[k]);
-}
-HWY_INLINE void LoadColumns(const Bf16* rows, int64_t stride, Vector* out) {
-  hn::Vec<Words> words[4];
-  Transpose(reinterpret_cast<const uint8_t*>(rows), stride * 2, words);
-  const auto upper = hn::Set(Words(), 0xffff0000u);
-  for (int k = 0; k < 4; ++k) {
-    out[2 * k] = hn::BitCast(Floats(), hn::ShiftLeft<16>(words[k]));
-    out[2 * k + 1] = hn::BitCast(Floats(), hn::And(words[k], upper));
-  }
-}
-template <typename Storage>
-constexpr int kColumnsOf = 16 / static_cast<int>(sizeof(Storage));
-
-#endif
-
-// Element k of each of kL rows, for what is left over of a row.
-template <typename Storage>
-HWY_INLINE Vector LoadColumn(const Storage* rows, int64_t stride) {
-  HWY_ALIGN float lanes[kL];
-  for (int64_t i = 0; i < kL; ++i) lanes[i] = Widen(rows[i * stride]);
-  return hn::Load(Floats(), lanes);
-}
-
 // hwy::Prefetch asks for the first cache too.
 HWY_INLINE void ToSecondCache(const void* line) { __builtin_prefetch(line, 0, 2); }
 
 // total = sum for the first slice, total + sum for a later one.
-HWY_INLINE void AddSlice(Vector sum, bool first, float* total) {
-  const Floats d;
+template <class D>
+HWY_INLINE void AddSlice(D d, hn::Vec<D> sum, bool first, float* total) {
   hn::StoreU(first ? sum : hn::Add(hn::LoadU(d, total), sum), d, total);
 }
 
 // Few tokens.
 
-// Groups of kL rows that are read side by side. A chain takes one k in the four cycles or so that
-// an fma takes, so one group of bf16 rows reads half as fast as one of f32 rows; but processors
-// follow eight streams of memory better than sixteen (on a Zen 3, 15 against 8 GB/s in f32), and
-// with more than one token the gain is gone.
+// The vectors of a group of rows, one row a lane. Processors follow eight streams of memory better
+// than sixteen, and rows whose distance is a multiple of 4096 bytes lie in one set of the first
+// cache, where a Zen 4 has room for eight lines: f32 rows of C = 5120 pass 25 GB/s eight by eight
+// and 17 GB/s sixteen by sixteen.
+template <typename Storage>
+using StreamTag = hn::CappedTag<float, sizeof(Storage) == sizeof(Bf16) ? 16 : 8>;
+template <typename Storage>
+constexpr int64_t kGroup = kLanesOf<StreamTag<Storage>>;
+
+// Groups that are read side by side. A chain takes one k in the four cycles or so that an fma
+// takes, so eight rows of bf16 pass half the bytes of eight rows of f32: two groups of them pass
+// more, but for so many tokens that their sums and the columns no longer fit the registers.
 template <typename Storage>
 constexpr int GroupsOf(int64_t T) {
-  return sizeof(Storage) == sizeof(Bf16) && T == 1 ? 2 : 1;
+  return sizeof(Storage) == sizeof(Bf16) && kGroup<Storage> <= 8 && T <= 2 ? 2 : 1;
 }
 
-// Bytes of a row between what is read and what is asked for.
+// Elements of a row between what is read and what is asked for: at the bandwidth of one core, what
+// eight or sixteen rows pass in some 300 ns.
 constexpr int64_t kAhead = 512;
 
-// Asks for what `count` rows hold kAhead bytes after element k, at their end for the next rows. It
-// is to come to the second cache alone: rows whose distance is a multiple of 4096 bytes lie in one
+// Asks for what `count` rows hold kAhead after element k, at their end for the next rows. It is to
+// come to the second cache alone: rows whose distance is a multiple of 4096 bytes lie in one
 // set of the first, where there is no room for more of them than are worked on.
 template <typename Storage>
 HWY_INLINE void AskAhead(const Storage* rows, int64_t stride, int64_t count, int64_t k, int64_t C) {
-  const int64_t next = k + kAhead / static_cast<int64_t>(sizeof(Storage));
+  const int64_t next = k + kAhead;
   const Storage* first = next < C ? rows + next : rows + count * stride + next - C;
   for (int64_t i = 0; i < count; ++i) ToSecondCache(first + i * stride);
 }
 
-// Adds the products of one step, 16 bytes of each of kL rows, to the sums of kT tokens.
+// Adds the products of one step, 16 bytes of each row of a group, to the sums of kT tokens.
 template <typename Storage, int kT>
 HWY_INLINE void AddStep(const Storage* rows, int64_t stride, const float* x, int64_t C,
-                        Vector* HWY_RESTRICT sum) {
+                        hn::Vec<StreamTag<Storage>>* HWY_RESTRICT sum) {
   constexpr int kStep = kColumnsOf<Storage>;
-  Vector w[kStep];
-  LoadColumns(rows, stride, w);
+  const StreamTag<Storage> d;
+  hn::Vec<StreamTag<Storage>> w[kStep];
+  LoadColumns(d, rows, stride, w);
 #pragma GCC unroll 8
   for (int j = 0; j < kStep; ++j) {
 #pragma GCC unroll 8
     for (int t = 0; t < kT; ++t) {
-      sum[t] = Fma(hn::Set(Floats(), x[t * C + j]), w[j], sum[t]);
+      sum[t] = Fma(d, hn::Set(d, x[t * C + j]), w[j], sum[t]);
     }
   }
 }
 
-// What a slice of some rows adds to the totals of some tokens, kGroups * kL a token.
+// What a slice of some rows adds to the totals of some tokens, kGroups * kGroup a token.
 struct Slice {
   int64_t stride = 0, C = 0, begin = 0, length = 0;
 };
@@ -230,30 +145,32 @@ void StreamSlice(const Storage* rows, const Slice& slice, bool ask, const float*
   // A line of the first cache is used up before the next group's are touched.
   constexpr auto kLine = static_cast<int64_t>(64 / sizeof(Storage));
   const int64_t stride = slice.stride, C = slice.C, end = slice.begin + slice.length;
-  Vector sum[kGroups][kT];
+  constexpr int64_t kRows = kGroup<Storage>;
+  const StreamTag<Storage> d;
+  hn::Vec<StreamTag<Storage>> sum[kGroups][kT];
   for (int g = 0; g < kGroups; ++g) {
-    for (int t = 0; t < kT; ++t) sum[g][t] = hn::Zero(Floats());
+    for (int t = 0; t < kT; ++t) sum[g][t] = hn::Zero(d);
   }
   int64_t k = slice.begin;
   for (; k + kLine <= end; k += kLine) {
-    if (ask) AskAhead(rows, stride, kGroups * kL, k, C);
+    if (ask) AskAhead(rows, stride, kGroups * kRows, k, C);
 #pragma GCC unroll 2
     for (int g = 0; g < kGroups; ++g) {
 #pragma GCC unroll 16
       for (int64_t step = k; step < k + kLine; step += kStep) {
-        AddStep<Storage, kT>(rows + g * kL * stride + step, stride, x + step, C, sum[g]);
+        AddStep<Storage, kT>(rows + g * kRows * stride + step, stride, x + step, C, sum[g]);
       }
     }
   }
   for (; k < end; ++k) {
     for (int g = 0; g < kGroups; ++g) {
-      const Vector w = LoadColumn(rows + g * kL * stride + k, stride);
-      for (int t = 0; t < kT; ++t) sum[g][t] = Fma(hn::Set(Floats(), x[t * C + k]), w, sum[g][t]);
+      const auto w = LoadColumn(d, rows + g * kRows * stride + k, stride);
+      for (int t = 0; t < kT; ++t) sum[g][t] = Fma(d, hn::Set(d, x[t * C + k]), w, sum[g][t]);
     }
   }
   for (int t = 0; t < kT; ++t) {
     for (int g = 0; g < kGroups; ++g) {
-      AddSlice(sum[g][t], slice.begin == 0, total + (t * kGroups + g) * kL);
+      AddSlice(d, sum[g][t], slice.begin == 0, total + (t * kGroups + g) * kRows);
     }
   }
 }
@@ -274,7 +191,7 @@ void StreamRows(View<const Storage, 'F', 'C'> weight, const float* x, int64_t pa
                 View<Storage, 'T', 'F'> y) {
   static constexpr auto kFunctions =
       SliceFunctions<Storage>(std::make_integer_sequence<int, kTogether>());
-  const int64_t T = y.shape[0], C = weight.shape[1], width = GroupsOf<Storage>(T) * kL;
+  const int64_t T = y.shape[0], C = weight.shape[1], width = GroupsOf<Storage>(T) * kGroup<Storage>;
   const int64_t first = std::min(part * width, weight.shape[0] - width);
   HWY_ALIGN float total[kStreamed * 2 * kL] = {};
   for (int64_t begin = 0; begin < C; begin += kSliceLength) {
@@ -282,7 +199,7 @@ void StreamRows(View<const Storage, 'F', 'C'> weight, const float* x, int64_t pa
     const int64_t turns = (T + kTogether - 1) / kTogether;
     for (int64_t turn = 0; turn < turns; ++turn) {
       const int64_t t = T * turn / turns, count = T * (turn + 1) / turns - t;
-      // Of several tokens none is alone in its turn, so all turns have the same width.
+      // Of more than eight tokens no turn has as few as two, so all turns have the same width.
       kFunctions[static_cast<size_t>(count - 1)](&weight(first, 0), slice, turn == 0, x + t * C,
                                                  total + t * width);
     }
@@ -313,16 +230,16 @@ HWY_NOINLINE void Tile(const float* HWY_RESTRICT x, const float* HWY_RESTRICT pa
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
       const Vector each = hn::Set(d, x[i]);
-      left[i] = Fma(each, a, left[i]);
-      right[i] = Fma(each, b, right[i]);
+      left[i] = Fma(d, each, a, left[i]);
+      right[i] = Fma(d, each, b, right[i]);
     }
     x += kRows;
     panel += kPanel;
   }
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
-    AddSlice(left[i], first, total + i * kBlock);
-    AddSlice(right[i], first, total + i * kBlock + kL);
+    AddSlice(d, left[i], first, total + i * kBlock);
+    AddSlice(d, right[i], first, total + i * kBlock + kL);
   }
 }
 
@@ -374,10 +291,10 @@ void PackPanel(View<const Storage, 'F', 'C'> weight, int64_t first, int64_t begi
         for (int64_t i = kL; i < 2 * kL; ++i) ToSecondCache(rows + i * stride + k);
       }
       Vector w[kStep];
-      LoadColumns(rows + k, stride, w);
+      LoadColumns(d, rows + k, stride, w);
       for (int j = 0; j < kStep; ++j) hn::Store(w[j], d, out + (k + j) * kPanel + g);
     }
-    for (; k < length; ++k) hn::Store(LoadColumn(rows + k, stride), d, out + k * kPanel + g);
+    for (; k < length; ++k) hn::Store(LoadColumn(d, rows + k, stride), d, out + k * kPanel + g);
   }
 }
 
@@ -414,7 +331,7 @@ void Block(View<const Storage, 'F', 'C'> weight, const float* x, int64_t block,
 
 template <typename Storage>
 Kernels<Storage> KernelsOf() {
-  const auto width = [](int64_t T) { return kL * GroupsOf<Storage>(T); };
+  const auto width = [](int64_t T) { return kGroup<Storage> * GroupsOf<Storage>(T); };
   return {kStreamed, width, StreamRows<Storage>, PackTokens<Storage>, Block<Storage>};
 }
 Kernels<float> KernelsF32() { return KernelsOf<float>(); }

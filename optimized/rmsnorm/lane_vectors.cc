@@ -131,21 +131,50 @@ HWY_INLINE void ScaleStep(const Bf16* x, const Bf16* weight, Vector r, bool past
 #endif
 }
 
+// Steps whose lanes are in registers together: all 256 lanes with 32 registers of 64 bytes.
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_NEON
+constexpr int kHeld = 8;
+#else
+constexpr int kHeld = 4;
+#endif
+constexpr auto kHeldSteps = std::min<int64_t>(kHeld, kLanes / kStep);
+
+// x[c]^2 of all whole rounds of 256, in the lanes from j on that are held together.
+template <typename Storage>
+HWY_INLINE void AddRounds(const Storage* x, int64_t rounds, int64_t j, float* lane) {
+  const Floats d;
+  Vector a[kHeldSteps], b[kHeldSteps];
+#pragma GCC unroll 8
+  for (int64_t s = 0; s < kHeldSteps; ++s) a[s] = b[s] = hn::Zero(d);
+  for (int64_t round = 0; round < rounds; ++round) {
+#pragma GCC unroll 8
+    for (int64_t s = 0; s < kHeldSteps; ++s) {
+      const Two values = LoadTwo(x + round * kLanes + j + s * kStep);
+      a[s] = Square(values.a, a[s]);
+      b[s] = Square(values.b, b[s]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int64_t s = 0; s < kHeldSteps; ++s) {
+    hn::Store(a[s], d, lane + j + s * kStep);
+    hn::Store(b[s], d, lane + j + s * kStep + kL);
+  }
+}
+
 // sum over c of x[c]^2 in 256 lanes. Within a step the lanes lie as LoadTwo puts them; the fold
 // adds whole steps until one is left.
 template <typename Storage>
 float SumOfSquaresOf(const Storage* x, int64_t C) {
   const Floats d;
-  HWY_ALIGN float lane[kLanes] = {};
+  HWY_ALIGN float lane[kLanes];
+  const int64_t rounds = C / kLanes;
+  for (int64_t j = 0; j < kLanes; j += kHeldSteps * kStep) AddRounds(x, rounds, j, lane);
   const auto add_step = [&](int64_t c, int64_t j) HWY_ATTR {
     const Two values = LoadTwo(x + c);
     hn::Store(Square(values.a, hn::Load(d, lane + j)), d, lane + j);
     hn::Store(Square(values.b, hn::Load(d, lane + j + kL)), d, lane + j + kL);
   };
-  int64_t c = 0;
-  for (; c + kLanes <= C; c += kLanes) {
-    for (int64_t j = 0; j < kLanes; j += kStep) add_step(c + j, j);
-  }
+  int64_t c = rounds * kLanes;
   int64_t j = 0;
   for (; c + kStep <= C; c += kStep, j += kStep) add_step(c, j);
   for (int64_t i = 0; c < C; ++c, ++i) {
@@ -176,7 +205,8 @@ bool AllFinite(const Bf16* weight, int64_t C) {
 }
 bool AllFinite(const float*, int64_t) { return false; }  // nobody asks: nothing is narrowed
 
-// The second reading of a row. What it has of each line, it asks for in the next row.
+// The second reading of a row. For each line it has read it asks for one of the next row, to come
+// to the second cache: the first has no room for both.
 template <bool kMayBeNan, typename Storage>
 HWY_INLINE void ScaleRow(const Storage* x, const Storage* next, const Storage* weight, int64_t C,
                          float r, bool past_caches, Storage* y) {
@@ -184,7 +214,7 @@ HWY_INLINE void ScaleRow(const Storage* x, const Storage* next, const Storage* w
   const Vector factor = hn::Set(Floats(), r);
   int64_t c = 0;
   for (; c + kStep <= C; c += kStep) {
-    if (c % kLine == 0) hwy::Prefetch(next + c);
+    if (c % kLine == 0) __builtin_prefetch(next + c, 0, 2);
     ScaleStep<kMayBeNan>(x + c, weight + c, factor, past_caches, y + c);
   }
   for (; c < C; ++c) {

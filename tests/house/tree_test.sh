@@ -45,17 +45,17 @@ for file in "${files[@]}"; do
 
   lines=$(wc -l <"$file")
   case $file in
-    *.h | *.cc | *.cu | *.cuh | *.py | *.sh | *.cmake)
+    *.h | *.cc | *.cu | *.cuh | *.inc | *.py | *.sh | *.cmake)
       ((lines <= 500)) || breach "$file: $lines lines, 500 are allowed"
       ;;
   esac
-  if [[ $file =~ \.(h|cc|cu|cuh|py)$ ]]; then
+  if [[ $file =~ \.(h|cc|cu|cuh|inc|py)$ ]]; then
     ! LC_ALL=C.UTF-8 grep -nHP '^.{101}' -- "$file" || breach "$file: over 100 columns"
   fi
-  if [[ $file =~ \.(h|cc|cu|cuh)$ && $file != lab/starter/* && $file != tests/toy_op/* ]]; then
+  if [[ $file =~ \.(h|cc|cu|cuh|inc)$ && $file != lab/starter/* && $file != tests/toy_op/* ]]; then
     # Anything else than a path from the root would go around the link graph.
     ! grep -nHE '^ *# *include +"' -- "$file" |
-      grep -vE '"(reference|optimized|kernels|golden|lab|fuzz|bench|tests)/[A-Za-z0-9_/]+\.(h|cuh|def)"|"(all_ops\.h|candidates\.def|kernels\.def|touchstone\.h)"' ||
+      grep -vE '"(reference|optimized|kernels|golden|lab|fuzz|bench|tests)/[A-Za-z0-9_/]+\.(h|cuh|def|inc)"|"(all_ops\.h|candidates\.def|kernels\.def|touchstone\.h)"' ||
       breach "$file: an include that is no path from the root"
   fi
   if [[ $file == reference/ops/*.cc ]]; then
