@@ -29,8 +29,9 @@ struct CudaLaunch {
 };
 
 // The launch that a file's text names. `file` is for messages. Throws KernelUnavailable where there
-// is no such line or more than one (of a plug-in's source it says how that is built), where it is no launch, where it names what neither the op nor
-// (in the configuration) the file has, and where an output of the op is not passed.
+// is no such line or more than one (of a plug-in's source it says how that is built), where it is
+// no launch, where it names what neither the op nor (in the configuration) the file has, and where
+// an output of the op is not passed.
 CudaLaunch LaunchIn(const std::string& text, const std::string& file, const OpSpec& op);
 
 // What a call brings, as a declaration each: "const Storage*", "x",

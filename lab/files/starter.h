@@ -1,5 +1,5 @@
-// `new`: a kernel's source to start from. It is one file that passes as it stands: the op's contract
-// as a comment, and a plain computation.
+// `new`: a kernel's source to start from. It is one file that passes as it stands: the op's
+// contract as a comment, and a plain computation.
 //
 // In C that is lab/starter/<op>.c, a function
 //
