@@ -279,7 +279,7 @@ std::string RecipesSaidBy(const std::string& kernel, const OpSpec& op) {
 std::string DeclarationsOf(const OpSpec& op) {
   std::string text;
   for (const CallVariable& one : CallVariables(op, "call_", "attribute_")) {
-    text += fmt::format("  [[maybe_unused]] {} const {} = {};\n", one.type, one.name, one.value);
+    text += fmt::format("  [[maybe_unused]] {} = {};\n", ConstantText(one), one.value);
   }
   return text;
 }
@@ -386,6 +386,11 @@ std::vector<CallVariable> CallVariables(const OpSpec& op, const std::string& cal
         {type, argument.name, fmt::format("static_cast<{}>({}.data)", type, place(argument))});
   }
   return variables;
+}
+
+std::string ConstantText(const CallVariable& one) {
+  return one.type.ends_with('*') ? fmt::format("{} const {}", one.type, one.name)
+                                 : fmt::format("const {} {}", one.type, one.name);
 }
 
 CudaLaunch LaunchIn(const std::string& text, const std::string& file, const OpSpec& op) {

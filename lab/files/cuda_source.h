@@ -42,6 +42,8 @@ struct CallVariable {
 };
 std::vector<CallVariable> CallVariables(const OpSpec& op, const std::string& call,
                                         const std::string& attribute);
+// "const float eps", "const Storage* const x"
+std::string ConstantText(const CallVariable& one);
 
 // A line that would do for the op.
 std::string ExampleLaunch(const OpSpec& op);

@@ -87,9 +87,7 @@ std::string PluginAround(const OpSpec& op, const CudaLaunch& launch) {
   text += "(const touchstone_call* call) {\n";
   for (const CallVariable& one : CallVariables(op, "call", "attribute")) {
     if (!HasWord(used, one.name)) continue;
-    const std::string name = one.type.ends_with('*')
-                                 ? fmt::format("{} const {}", one.type, one.name)
-                                 : fmt::format("const {} {}", one.type, one.name);
+    const std::string name = ConstantText(one);
     const bool is_long = name.size() + one.value.size() + 6 > kColumns;
     text += fmt::format("  {} ={}{};\n", name, is_long ? "\n      " : " ", one.value);
   }
