@@ -7,8 +7,8 @@ usage: tools/main_loop_table.py [--nvcc PROGRAM] [--nvdisasm PROGRAM] [--write F
 
 Needs nvcc, and an nvdisasm that is not older; both are parts of the CUDA toolkit (an installation
 of nvcc alone has no nvdisasm). No GPU is needed. --write writes FOLDER/kernel_main_loops.tsv, else
-the table is printed. A row's hash is that of the kernel's text and of what it includes, comments
-left out: a table of other kernels than those that are there is noticed by it.
+the table is printed. A row's hash is that of the kernel's text and of the .cuh that it includes,
+comments left out: a table of other kernels than those that are there is noticed by it.
 
 Exit codes: 0 done; 1 an error; 2 usage; 77 NOT RUN: there is no nvcc or no nvdisasm."""
 
@@ -70,9 +70,11 @@ def closure(root, file, seen):
 
 
 def hash_of(root, kernel):
-    parts = [f"kernels/{kernel}.cu"]
-    for name, text in sorted(closure(root, parts[0], {}).items()):
-        parts += [name, " ".join(re.sub(r"//.*", "", text).split())]
+    """Of the file and of the .cuh that it includes: what only the host reads has no main loop."""
+    file, parts = f"kernels/{kernel}.cu", []
+    for name, text in sorted(closure(root, file, {}).items()):
+        if name == file or name.endswith(".cuh"):
+            parts += [name, " ".join(re.sub(r"//.*", "", text).split())]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
