@@ -22,10 +22,17 @@ std::set<std::string> Confirmed() {
   return names;
 }
 
-// The files under kernels/ that `file` includes, and those that they include.
+// The files under kernels/ that `file` includes, and those that they include. A header that has a
+// .cu beside it declares what that defines: whoever includes the one runs the other.
 void FollowIncludes(const std::string& file, std::set<std::string>* seen) {
   if (!seen->insert(file).second) return;
-  std::ifstream source(std::filesystem::path(RepositoryRoot()) / file);
+  const std::filesystem::path path = std::filesystem::path(RepositoryRoot()) / file;
+  std::ifstream source(path);
+  std::filesystem::path beside = file;
+  beside.replace_extension(".cu");
+  if (std::filesystem::exists(std::filesystem::path(RepositoryRoot()) / beside)) {
+    FollowIncludes(beside.string(), seen);
+  }
   const std::string begin = "#include \"kernels/";
   std::string line;
   while (std::getline(source, line)) {

@@ -11,9 +11,10 @@
 
 namespace touchstone::lab {
 
-// The wrappers ("ptx/cp_async") that the kernel includes, itself or through other headers under
-// kernels/, and that no run on a GPU has confirmed. `implementation` is "kernels/<algorithm>"; of
-// any other there are none. Nothing where the sources are not at hand.
+// The wrappers ("ptx/cp_async") that the kernel includes, itself, through other headers under
+// kernels/ or through another algorithm's .cu whose header it includes, and that no run on a GPU
+// has confirmed. `implementation` is "kernels/<algorithm>"; of any other there are none. Nothing
+// where the sources are not at hand.
 std::vector<std::string> UnprovenWrappers(const std::string& op, const std::string& implementation);
 
 }  // namespace touchstone::lab

@@ -76,7 +76,7 @@ std::string NamesText(const OpSpec& op) {
 class LaunchReader {
  public:
   LaunchReader(const std::string& text, const std::string& file, const OpSpec& op)
-      : text_(text), file_(TerminalText(file)), op_(op) {}
+      : text_(text), path_(file), file_(TerminalText(file)), op_(op) {}
 
   CudaLaunch Read() {
     FindLine();
@@ -114,24 +114,49 @@ class LaunchReader {
         fmt::format("{}: {}; expected one line like {}", where, why, ExampleLaunch(op_)));
   }
 
+  // A library's source: what is to be done with it, or instead.
+  [[noreturn]] void FailAsPlugin() const {
+    throw KernelUnavailable(
+        fmt::format("{}: is the source of a plug-in (TOUCHSTONE_KERNEL), which --kernel takes when "
+                    "it is built: {}, then --kernel ./{}; `touchstone new {} --lang cuda` "
+                    "writes a file that is taken as it stands",
+                    file_, PluginBuild(path_), PluginLibrary(path_), op_.name));
+  }
+
+  // Whether a comment's line goes on with the launch: its arguments are still to come, and the line
+  // begins with them, or their brackets are open.
+  static bool GoesOn(std::string_view launch, std::string_view line) {
+    const size_t close = launch.find(">>>");
+    if (close == std::string_view::npos) return false;
+    const std::string_view call = launch.substr(close);
+    if (call.find('(') == std::string_view::npos) return line.starts_with('(');
+    return std::count(call.begin(), call.end(), '(') > std::count(call.begin(), call.end(), ')');
+  }
+
   void FindLine() {
     size_t number = 0;
     std::vector<size_t> found;
+    bool is_launch = false;  // the line before is of the launch
     for (size_t begin = 0; begin <= text_.size();) {
       const size_t end = std::min(text_.find('\n', begin), text_.size());
       std::string_view line = Trimmed(std::string_view(text_).substr(begin, end - begin));
       ++number;
-      if (line.starts_with("//")) {
-        line = Trimmed(line.substr(2));
-        if (line.starts_with(kMark)) {
-          found.push_back(number);
-          line_ = Trimmed(line.substr(kMark.size()));
-          begin_ = begin;
-          end_ = end;
-        }
+      const bool is_comment = line.starts_with("//");
+      if (is_comment) line = Trimmed(line.substr(2));
+      if (is_comment && line.starts_with(kMark)) {
+        found.push_back(number);
+        line_ = Trimmed(line.substr(kMark.size()));
+        begin_ = begin;
+        is_launch = true;
+      } else if (is_launch && is_comment && GoesOn(line_, line)) {
+        line_ += fmt::format(" {}", line);
+      } else {
+        is_launch = false;
       }
+      if (is_launch) end_ = end;
       begin = end + 1;
     }
+    if (found.empty() && text_.find("TOUCHSTONE_KERNEL(") != std::string::npos) FailAsPlugin();
     if (found.empty()) Fail("no comment names the launch");
     if (found.size() > 1) {
       Fail(fmt::format("lines {} and {} both name a launch", found[0], found[1]));
@@ -235,11 +260,12 @@ class LaunchReader {
   }
 
   const std::string& text_;
-  std::string file_;
+  std::string path_;
+  std::string file_;  // as messages name it
   const OpSpec& op_;
-  std::string line_;            // after the mark
-  size_t number_ = 0;           // of the line, from 1
-  size_t begin_ = 0, end_ = 0;  // of the line in the text
+  std::string line_;            // after the mark, with the lines on which the launch goes on
+  size_t number_ = 0;           // of the (first) line, from 1
+  size_t begin_ = 0, end_ = 0;  // of the lines in the text
 };
 
 std::string RecipesSaidBy(const std::string& kernel, const OpSpec& op) {
@@ -252,32 +278,8 @@ std::string RecipesSaidBy(const std::string& kernel, const OpSpec& op) {
 
 std::string DeclarationsOf(const OpSpec& op) {
   std::string text;
-  const auto declare = [&](const std::string& type, const std::string& name,
-                           const std::string& value) {
-    text += fmt::format("  [[maybe_unused]] const {} {} = {};\n", type, name, value);
-  };
-  for (const char letter : SizeLetters(op)) {
-    std::string value = fmt::format("static_cast<int64_t>(attribute_(call_, \"{}\"))", letter);
-    for (const Argument& argument : op.arguments) {
-      const size_t axis = argument.dims.find(letter);
-      if (axis == std::string::npos) continue;
-      value = fmt::format("{}.shape[{}]", PlaceInCall(op, argument), axis);
-      value.replace(0, 4, "call_");
-      break;
-    }
-    declare("int64_t", std::string(1, letter), value);
-  }
-  for (const auto& [name, value] : op.attributes) {
-    const std::string type = TypeOfAttribute(op, name);
-    declare(type, name, fmt::format("static_cast<{}>(attribute_(call_, \"{}\"))", type, name));
-  }
-  for (const Argument& argument : op.arguments) {
-    const std::string type =
-        (argument.role == Role::kIn ? "const " : "") + TypeOfElement(argument) + "*";
-    std::string place = PlaceInCall(op, argument);
-    place.replace(0, 4, "call_");
-    text += fmt::format("  [[maybe_unused]] {0} const {1} = static_cast<{0}>({2}.data);\n", type,
-                        argument.name, place);
+  for (const CallVariable& one : CallVariables(op, "call_", "attribute_")) {
+    text += fmt::format("  [[maybe_unused]] {} = {};\n", ConstantText(one), one.value);
   }
   return text;
 }
@@ -354,6 +356,41 @@ std::string ExampleLaunch(const OpSpec& op) {
   const std::string letters = SizeLetters(op);
   return fmt::format("// touchstone: Kernel<Storage><<<{}, 256>>>({})",
                      letters.empty() ? "1" : letters.substr(0, 1), fmt::join(words, ", "));
+}
+
+std::vector<CallVariable> CallVariables(const OpSpec& op, const std::string& call,
+                                        const std::string& attribute) {
+  std::vector<CallVariable> variables;
+  const auto place = [&](const Argument& argument) {
+    return call + PlaceInCall(op, argument).substr(std::string_view("call").size());
+  };
+  const auto attribute_as = [&](const std::string& type, const std::string& name) {
+    variables.push_back(
+        {type, name, fmt::format("static_cast<{}>({}({}, \"{}\"))", type, attribute, call, name)});
+  };
+  for (const char letter : ShapeLetters(op)) {
+    for (const Argument& argument : op.arguments) {
+      const size_t axis = argument.dims.find(letter);
+      if (axis == std::string::npos) continue;
+      variables.push_back(
+          {"int64_t", std::string(1, letter), fmt::format("{}.shape[{}]", place(argument), axis)});
+      break;
+    }
+  }
+  for (const char letter : LettersWithoutShape(op)) attribute_as("int64_t", std::string(1, letter));
+  for (const auto& [name, value] : op.attributes) attribute_as(TypeOfAttribute(op, name), name);
+  for (const Argument& argument : op.arguments) {
+    const std::string type =
+        (argument.role == Role::kIn ? "const " : "") + TypeOfElement(argument) + "*";
+    variables.push_back(
+        {type, argument.name, fmt::format("static_cast<{}>({}.data)", type, place(argument))});
+  }
+  return variables;
+}
+
+std::string ConstantText(const CallVariable& one) {
+  return one.type.ends_with('*') ? fmt::format("{} const {}", one.type, one.name)
+                                 : fmt::format("const {} {}", one.type, one.name);
 }
 
 CudaLaunch LaunchIn(const std::string& text, const std::string& file, const OpSpec& op) {

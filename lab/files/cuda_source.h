@@ -3,6 +3,7 @@
 //
 //   // touchstone: RmsNormRows<Storage><<<T, 256>>>(x, weight, eps, C, y)
 //
+// Where that is too long, the arguments may begin on the comment's next line, and go on over more.
 // Storage is the recipe's type: float, touchstone::Bf16. Grid, block and (third, may be missing)
 // the bytes of dynamic shared memory are expressions of sizes and of names of the file; a number or
 // a dim3. The arguments are expressions of
@@ -28,9 +29,21 @@ struct CudaLaunch {
 };
 
 // The launch that a file's text names. `file` is for messages. Throws KernelUnavailable where there
-// is no such line or more than one, where it is no launch, where it names what neither the op nor
-// (in the configuration) the file has, and where an output of the op is not passed.
+// is no such line or more than one (of a plug-in's source it says how that is built), where it is
+// no launch, where it names what neither the op nor (in the configuration) the file has, and where
+// an output of the op is not passed.
 CudaLaunch LaunchIn(const std::string& text, const std::string& file, const OpSpec& op);
+
+// What a call brings, as a declaration each: "const Storage*", "x",
+// "static_cast<const Storage*>(call->inputs[0].data)". `call` and `attribute` are the names of the
+// call and of the function that finds an attribute in it.
+struct CallVariable {
+  std::string type, name, value;
+};
+std::vector<CallVariable> CallVariables(const OpSpec& op, const std::string& call,
+                                        const std::string& attribute);
+// "const float eps", "const Storage* const x"
+std::string ConstantText(const CallVariable& one);
 
 // A line that would do for the op.
 std::string ExampleLaunch(const OpSpec& op);

@@ -1,9 +1,7 @@
 #include "lab/files/starter.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -12,6 +10,7 @@
 #include "lab/kernel/call_attributes.h"
 #include "lab/kernel/kernel.h"
 #include "lab/repository.h"
+#include "lab/shown_text.h"
 #include "reference/formats/contract_version.h"
 
 namespace touchstone::lab {
@@ -63,30 +62,27 @@ std::string PlacesText(const OpSpec& op) {
   return fmt::format("// Rounding places inside, in recipe bf16: {}\n", names);
 }
 
-// "linear.cu", "rmsnorm.cu" for ".cu".
-std::vector<std::string> StartersOf(const std::string& extension) {
-  std::vector<std::string> names;
-  std::error_code nothing;  // a folder that is not there has no starters
-  for (const auto& entry :
-       std::filesystem::directory_iterator(RepositoryRoot() + "/lab/starter", nothing)) {
-    if (entry.path().extension() == extension) names.push_back(entry.path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 }  // namespace
 
 std::string RepositoryIncludeFlag() { return "-I" + RepositoryRoot() + "/lab/include"; }
+
+std::string PluginBuild(const std::string& file) {
+  return fmt::format(
+      "nvcc -O2 -std=c++20 -arch=native --expt-relaxed-constexpr -shared -Xcompiler "
+      "-fPIC -I{} {} {} -o {}",
+      RepositoryRoot(), RepositoryIncludeFlag(), ShellWord(file), PluginLibrary(file));
+}
+
+std::string PluginLibrary(const std::string& file) {
+  return ShellWord(std::filesystem::path(file).stem().string() + ".so");
+}
 
 std::string StarterPart(const std::string& name) {
   std::ifstream file(RepositoryRoot() + "/lab/starter/" + name);
   std::stringstream text;
   text << file.rdbuf();
   if (!file.good() || text.str().empty()) {
-    const std::string kind = std::filesystem::path(name).extension().string();
-    throw KernelUnavailable(fmt::format("no starter {} in {}/lab/starter; there is {}", name,
-                                        RepositoryRoot(), fmt::join(StartersOf(kind), ", ")));
+    throw KernelUnavailable(fmt::format("no starter {} in {}/lab/starter", name, RepositoryRoot()));
   }
   return text.str();
 }
@@ -140,24 +136,24 @@ std::string PlaceInCall(const OpSpec& op, const Argument& argument) {
   throw std::logic_error(op.name + " has no argument " + argument.name);
 }
 
-std::string StarterComment(const OpSpec& op, const std::string& file, const std::string& build) {
+std::string StarterComment(const OpSpec& op, const std::vector<std::string>& commands,
+                           bool unpacks) {
   const std::string root = RepositoryRoot();
-  const std::string stem = file.substr(0, file.rfind('.'));
   std::string text = fmt::format(
       "// A kernel for Touchstone's {} {}: {}.\n"
       "// It passes as it stands; make it yours.\n"
-      "//\n"
-      "//   {}\n"
-      "//   {}/touchstone verify {} --kernel ./{}.so\n"
       "//\n",
-      op.is_chain() ? "chain" : "op", op.name, op.title, build, root, op.name, stem);
+      op.is_chain() ? "chain" : "op", op.name, op.title);
+  for (const std::string& command : commands) text += fmt::format("//   {}\n", command);
+  text += "//\n";
   text += fmt::format(
       "// What it computes:\n//   {}\n//\n// What a call brings (storage is what the recipe "
       "says: f32 or bf16):\n",
       op.formula);
   for (const Argument& argument : op.arguments) {
-    text += fmt::format("//   {:<18} {:<15} {:<10} {}{}\n", PlaceInCall(op, argument),
-                        argument.name, ShapeText(argument), StoredText(argument),
+    text += fmt::format("//   {:<18} {:<15} {:<10} {}{}\n",
+                        unpacks ? PlaceInCall(op, argument) : "tensor", argument.name,
+                        ShapeText(argument), StoredText(argument),
                         argument.role == Role::kInOut ? ", in and out" : "");
   }
   for (const auto& [name, value] : op.attributes) {

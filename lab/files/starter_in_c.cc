@@ -10,6 +10,7 @@
 
 #include "lab/files/starter.h"
 #include "lab/kernel/call_attributes.h"
+#include "lab/repository.h"
 #include "lab/spec.h"
 
 namespace touchstone::lab {
@@ -298,9 +299,10 @@ std::string StarterInC(const OpSpec& op, const std::string& file) {
       "    TOUCHSTONE_ABI, sizeof(touchstone_kernel), \"{0}\", \"{0}\",\n"
       "    {1}, TOUCHSTONE_CPU, 0, 0, run}};\n",
       op.name, RecipeFlags(op));
-  return StarterComment(op, file,
-                        fmt::format("gcc -std=c99 -O2 -shared -fPIC {} {} -o {}.so -lm", include,
-                                    file, stem)) +
+  const std::vector<std::string> commands = {
+      fmt::format("gcc -std=c99 -O2 -shared -fPIC {} {} -o {}.so -lm", include, file, stem),
+      fmt::format("{}/touchstone verify {} --kernel ./{}.so", RepositoryRoot(), op.name, stem)};
+  return StarterComment(op, commands, true) +
          "#include <math.h>\n#include <stdint.h>\n#include <stdlib.h>\n#include <string.h>\n\n"
          "#include \"touchstone.h\"\n" +
          PiecesFor(functions + run) + functions + run + kernel;

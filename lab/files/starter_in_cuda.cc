@@ -1,138 +1,140 @@
-// The starter in CUDA C++: storage types, what unpacks a call, and the kernel of
-// lab/starter/<op>.cu.
+// The starters in CUDA C++: the kernel of lab/starter/<op>.cu with the line that names its launch,
+// or with what unpacks a call.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "lab/files/cuda_source.h"
 #include "lab/files/starter.h"
+#include "lab/kernel/kernel.h"
 #include "lab/repository.h"
 #include "lab/spec.h"
 
 namespace touchstone::lab {
 namespace {
 
-constexpr char kStorage[] = R"(
-namespace {
+constexpr size_t kColumns = 100;
+
+constexpr char kUsing[] = R"(
+using namespace touchstone;
 
 constexpr int kThreads = 256;  // of a block
 
-struct Bf16 {
-  uint16_t bits;
-};
-
-__device__ float widen(float x) { return x; }
-__device__ float widen(Bf16 x) {
-  return __uint_as_float(static_cast<unsigned>(x.bits) << 16);
-}
-
-// One rounding to storage: to nearest, ties to even; subnormals stay, every NaN becomes 0x7fc0.
-template <typename Storage>
-__device__ Storage narrow(float x);
-template <>
-__device__ float narrow<float>(float x) {
-  return x;
-}
-template <>
-__device__ Bf16 narrow<Bf16>(float x) {
-  const unsigned bits = __float_as_uint(x);
-  if (x != x) return {0x7fc0};
-  return {static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16)};
-}
-
 )";
 
-std::string TypeOf(const Argument& argument) {
-  return argument.stored == Stored::kRecipe ? "Storage"
-         : argument.stored == Stored::kF32  ? "float"
-                                            : "int64_t";
+// The chains of more launches than one.
+std::string KernelOf(const OpSpec& op) {
+  const std::string name = op.name + ".cu";
+  if (std::filesystem::exists(RepositoryRoot() + "/lab/starter/" + name)) return StarterPart(name);
+  if (!op.is_chain()) return StarterPart(name);  // which says that it is not there
+  std::vector<std::string> steps;
+  for (const Step& step : op.steps) {
+    if (std::find(steps.begin(), steps.end(), step.op) == steps.end()) steps.push_back(step.op);
+  }
+  throw KernelUnavailable(
+      fmt::format("{0} has no starter in CUDA: it is more than one launch, and a source names one; "
+                  "begin with one of its steps ({1}), or with the plug-in in C (`new {0}`), whose "
+                  "function may launch what it likes",
+                  op.name, fmt::join(steps, ", ")));
 }
 
-std::string CallOf(const OpSpec& op) {
-  std::vector<std::string> words;
-  std::string text = "template <typename Storage>\nint run_in(const touchstone_call* call) {\n";
-  for (const char letter : ShapeLetters(op)) {
-    for (const Argument& argument : op.arguments) {
-      const size_t axis = argument.dims.find(letter);
-      if (axis == std::string::npos) continue;
-      text += fmt::format("  const int64_t {} = {}.shape[{}];\n", letter, PlaceInCall(op, argument),
-                          axis);
-      break;
-    }
-    words.emplace_back(1, letter);
-  }
-  const auto pass = [&](const Argument& argument) {
-    const std::string type = (argument.role == Role::kIn ? "const " : "") + TypeOf(argument) + "*";
-    words.push_back(fmt::format("static_cast<{}>({}.data)", type, PlaceInCall(op, argument)));
+bool HasWord(const std::string& text, const std::string& word) {
+  const auto is_part = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
   };
-  for (const Argument& argument : op.arguments) {
-    if (argument.role == Role::kIn) pass(argument);
+  for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
+    const size_t end = at + word.size();
+    if ((at == 0 || !is_part(text[at - 1])) && (end == text.size() || !is_part(text[end]))) {
+      return true;
+    }
   }
-  for (const auto& [name, value] : op.attributes) {
-    words.push_back(fmt::format("attribute(call, \"{}\")", name));
-  }
-  for (const Argument& argument : op.arguments) {
-    if (argument.role != Role::kIn) pass(argument);
-  }
-  words.emplace_back("static_cast<cudaStream_t>(call->stream)");
-  text += CallText("  ", fmt::format("op_{}<Storage>", op.name), words);
-  return text + "  return cudaGetLastError() == cudaSuccess ? 0 : 2;\n}\n";
+  return false;
 }
 
-// The other way to have a CUDA kernel judged.
-std::string WithoutGpu(const OpSpec& op) {
-  return fmt::format(
-      "//\n"
-      "// Without a GPU, or without what unpacks a call: a file with a __global__ function and a "
-      "line\n"
-      "//   {}\n"
-      "// is judged as it is, {}/touchstone verify {} --kernel ./mine.cu\n"
-      "// (docs/chapters/verify_your_kernel.md).\n",
-      ExampleLaunch(op), RepositoryRoot(), op.name);
+// The text without the lines of its launch.
+std::string WithoutLaunch(const std::string& text) {
+  std::istringstream lines(text);
+  std::string rest, line;
+  bool is_launch = false;
+  while (std::getline(lines, line)) {
+    is_launch = line.starts_with("// touchstone:") || (is_launch && line.starts_with("//"));
+    if (!is_launch) rest += line + "\n";
+  }
+  return rest;
 }
 
-// Written only where they are called.
-std::string HostFunctions(const OpSpec& op, const std::string& kernel) {
-  std::string text;
-  if (kernel.find("blocks_for(") != std::string::npos) {
+constexpr char kAttribute[] = R"(
+double attribute(const touchstone_call* call, const char* name) {
+  for (int32_t i = 0; i < call->attributes_count; ++i) {
+    if (std::strcmp(call->attributes[i].name, name) == 0) return call->attributes[i].value;
+  }
+  std::abort();
+}
+)";
+
+// What unpacks a call, makes the launch, and exports the kernel.
+std::string PluginAround(const OpSpec& op, const CudaLaunch& launch) {
+  const std::string used =
+      fmt::format("{} {} {}", launch.grid, launch.shared, fmt::join(launch.arguments, " "));
+  const bool by_storage = HasWord(launch.kernel, "Storage");
+  std::string text = by_storage ? "\ntemplate <typename Storage>\nint run_in" : "\nint run";
+  text += "(const touchstone_call* call) {\n";
+  for (const CallVariable& one : CallVariables(op, "call", "attribute")) {
+    if (!HasWord(used, one.name)) continue;
+    const std::string name = ConstantText(one);
+    const bool is_long = name.size() + one.value.size() + 6 > kColumns;
+    text += fmt::format("  {} ={}{};\n", name, is_long ? "\n      " : " ", one.value);
+  }
+  text += fmt::format(
+      "  const unsigned blocks = static_cast<unsigned>({});\n"
+      "  if (blocks == 0) return 0;\n"
+      "  simt::CurrentStream() = static_cast<cudaStream_t>(call->stream);\n",
+      launch.grid);
+  std::vector<std::string> words = {fmt::format(
+      "{{.grid = dim3(blocks), .block = dim3({}){}}}", launch.block,
+      launch.shared == "0" ? "" : fmt::format(", .dynamic_shared = {}", launch.shared))};
+  words.push_back(launch.kernel);
+  words.insert(words.end(), launch.arguments.begin(), launch.arguments.end());
+  text += CallText("  ", "simt::Launch", words) + "  return 0;\n}\n";
+  if (by_storage) {
     text +=
-        "// Blocks for that many threads.\n"
-        "unsigned blocks_for(int64_t threads) {\n"
-        "  return static_cast<unsigned>((threads + kThreads - 1) / kThreads);\n}\n\n";
+        "\nint run(const touchstone_call* call) {\n"
+        "  return call->recipe == TOUCHSTONE_BF16 ? run_in<Bf16>(call) : run_in<float>(call);\n"
+        "}\n";
   }
-  if (op.attributes.empty()) return text;
-  return text +
-         "double attribute(const touchstone_call* call, const char* name) {\n"
-         "  for (int32_t i = 0; i < call->attributes_count; ++i) {\n"
-         "    if (std::strcmp(call->attributes[i].name, name) == 0) return "
-         "call->attributes[i].value;\n"
-         "  }\n"
-         "  std::abort();\n}\n\n";
+  const bool has_attributes = text.find("attribute(call") != std::string::npos;
+  return fmt::format(
+      "\nnamespace {{\n{}{}\n}}  // namespace\n\n"
+      "TOUCHSTONE_KERNEL({}) = {{\n"
+      "    TOUCHSTONE_ABI, sizeof(touchstone_kernel), \"{}\", \"{}\",\n"
+      "    {}, TOUCHSTONE_CUDA, nullptr, nullptr, run}};\n",
+      has_attributes ? kAttribute : "", text, op.name, op.name, op.name, RecipeFlags(op));
 }
 
 }  // namespace
 
-std::string StarterInCuda(const OpSpec& op, const std::string& file) {
-  const std::string kernel = StarterPart(op.name + ".cu");
-  const std::string stem = file.substr(0, file.rfind('.'));
-  const std::string build =
-      fmt::format("nvcc -O2 -std=c++17 -arch=native -shared -Xcompiler -fPIC {} {} -o {}.so",
-                  RepositoryIncludeFlag(), file, stem);
+std::string StarterInCuda(const OpSpec& op, const std::string& file, CudaStarter kind) {
+  const std::string kernel = KernelOf(op);
+  const std::string verify =
+      fmt::format("{}/touchstone verify {} --kernel ./", RepositoryRoot(), op.name);
   const std::string includes =
-      std::string("#include <cstdint>\n") +
-      (op.attributes.empty() ? "" : "#include <cstdlib>\n#include <cstring>\n") +
-      "\n#include \"touchstone.h\"\n";
-  return StarterComment(op, file, build) + WithoutGpu(op) + includes + kStorage +
-         HostFunctions(op, kernel) + kernel + "\n" + CallOf(op) +
-         "\nint run(const touchstone_call* call) {\n"
-         "  return call->recipe == TOUCHSTONE_BF16 ? run_in<Bf16>(call) : run_in<float>(call);\n"
-         "}\n\n}  // namespace\n\n" +
-         fmt::format(
-             "TOUCHSTONE_KERNEL({0}) = {{\n"
-             "    TOUCHSTONE_ABI, sizeof(touchstone_kernel), \"{0}\", \"{0}\",\n"
-             "    {1}, TOUCHSTONE_CUDA, nullptr, nullptr, run}};\n",
-             op.name, RecipeFlags(op));
+      "#include \"kernels/simt/simt.cuh\"\n#include \"reference/formats/bf16.h\"\n";
+  if (kind == CudaStarter::kSource) {
+    const std::vector<std::string> commands = {verify + file,
+                                               verify + file + " --device cuda    (on a GPU)"};
+    return StarterComment(op, commands, false) + includes + kUsing + kernel;
+  }
+  const std::vector<std::string> commands = {PluginBuild(file), verify + PluginLibrary(file)};
+  return StarterComment(op, commands, true) +
+         "#include <cstdint>\n#include <cstdlib>\n#include <cstring>\n\n" + includes +
+         "#include \"touchstone.h\"\n" + kUsing + WithoutLaunch(kernel) +
+         PluginAround(op, LaunchIn(kernel + "\nkThreads", file, op));
 }
 
 }  // namespace touchstone::lab

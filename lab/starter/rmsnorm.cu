@@ -1,29 +1,24 @@
+struct Partial {
+  float sum[kThreads];
+};
+
 // One block a token: its threads add squares, then scale.
+// touchstone: RmsNorm<Storage><<<T, kThreads>>>(C, x, weight, eps, y)
 template <typename Storage>
-__global__ void rmsnorm_kernel(int64_t C, const Storage* x, const Storage* weight, float eps,
-                               Storage* y) {
-  __shared__ float partial[kThreads];
+__global__ void RmsNorm(int64_t C, const Storage* x, const Storage* weight, float eps, Storage* y) {
+  Partial& partial = simt::Shared<Partial>();
   const Storage* x_t = x + blockIdx.x * C;
   Storage* y_t = y + blockIdx.x * C;
   float sum = 0.0f;
-  for (int64_t c = threadIdx.x; c < C; c += kThreads) sum += widen(x_t[c]) * widen(x_t[c]);
-  partial[threadIdx.x] = sum;
+  for (int64_t c = threadIdx.x; c < C; c += kThreads) sum += Widen(x_t[c]) * Widen(x_t[c]);
+  partial.sum[threadIdx.x] = sum;
   __syncthreads();
   for (unsigned half = kThreads / 2; half > 0; half /= 2) {
-    if (threadIdx.x < half) partial[threadIdx.x] += partial[threadIdx.x + half];
+    if (threadIdx.x < half) partial.sum[threadIdx.x] += partial.sum[threadIdx.x + half];
     __syncthreads();
   }
-  const float r = 1.0f / sqrtf(partial[0] / static_cast<float>(C) + eps);
+  const float r = 1.0f / sqrtf(partial.sum[0] / static_cast<float>(C) + eps);
   for (int64_t c = threadIdx.x; c < C; c += kThreads) {
-    const float unit = widen(narrow<Storage>(widen(x_t[c]) * r));
-    y_t[c] = narrow<Storage>(unit * widen(weight[c]));
+    y_t[c] = Narrow<Storage>(RoundTo<Storage>(Widen(x_t[c]) * r) * Widen(weight[c]));
   }
-}
-
-template <typename Storage>
-void op_rmsnorm(int64_t T, int64_t C, const Storage* x, const Storage* weight, double eps,
-                Storage* y, cudaStream_t stream) {
-  if (T == 0) return;
-  rmsnorm_kernel<<<static_cast<unsigned>(T), kThreads, 0, stream>>>(C, x, weight,
-                                                                    static_cast<float>(eps), y);
 }

@@ -80,6 +80,9 @@ def check_verdicts():
     expect("confirmed by all", verify_part.wrapper_verdicts(exact), {"ptx/cp_async": "BIT-EXACT"})
     one = dict(exact, **{"linear/slices_per_warp": "FAILED"})
     expect("failed by one", verify_part.wrapper_verdicts(one), {"ptx/cp_async": "FAILED"})
+    through = dict(exact, **{"feed_forward/fused_gate_up": "FAILED"})
+    expect("failed by one that calls another's kernel", verify_part.wrapper_verdicts(through),
+           {"ptx/cp_async": "FAILED"})
     other = dict(exact, **{"swiglu/chunk_per_thread": "FAILED"})
     expect("of one that does not use it", verify_part.wrapper_verdicts(other),
            {"ptx/cp_async": "BIT-EXACT"})

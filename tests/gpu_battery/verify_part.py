@@ -3,6 +3,7 @@ against the CPU; what is to be added to docs/tables/hardware_runs.tsv."""
 
 import concurrent.futures
 import json
+import pathlib
 import re
 import shutil
 import subprocess
@@ -126,10 +127,14 @@ def plug_ins(build, deadline, scratch):
 
 
 def includes_of(file, seen):
-    """The files under kernels/ that this one includes, itself or through others."""
+    """The files under kernels/ that this one includes, itself or through others. A header that has
+    a .cu beside it declares what that defines: whoever includes the one runs the other."""
     if file in seen:
         return seen
     seen.add(file)
+    beside = str(pathlib.PurePath(file).with_suffix(".cu"))
+    if (ROOT / beside).exists():
+        includes_of(beside, seen)
     for name in re.findall(r'^#include "(kernels/[^"]+)"', (ROOT / file).read_text(), re.MULTILINE):
         includes_of(name, seen)
     return seen

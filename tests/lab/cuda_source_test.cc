@@ -42,6 +42,19 @@ TEST(CudaSource, ALaunchIsReadInItsParts) {
   EXPECT_EQ(launch.arguments, (std::vector<std::string>{"x", "weight", "eps", "(T+1)*C", "y"}));
 }
 
+TEST(CudaSource, ALaunchMayGoOnOverLinesOfItsComment) {
+  const OpSpec& op = *FindOp("rmsnorm");
+  const auto arguments = [&](const std::string& text) {
+    return LaunchIn(text + kKernel, "mine.cu", op).arguments;
+  };
+  const std::vector<std::string> all = {"x", "weight", "eps", "C", "y"};
+  const std::string begin = "// touchstone: Kernel<<<T, 256>>>";
+  EXPECT_EQ(arguments(begin + "\n//   (x, weight,\n  // eps,\n// C, y)\n// (not more)\n"), all);
+  EXPECT_EQ(arguments(begin + "(x, weight, eps, C, y)\n// (one thread 'a row')\n"), all);
+  EXPECT_THROW(arguments(begin + "\n// what it does: (x, weight, eps, C, y)\n"), KernelUnavailable);
+  EXPECT_THROW(arguments(begin + "(x, weight,\n\n// eps, C, y)\n"), KernelUnavailable);
+}
+
 TEST(CudaSource, AttributesHaveTheTypesThatTheReferenceTakes) {
   const auto caller = [](const std::string& op) {
     const OpSpec& spec = *FindOp(op);

@@ -116,6 +116,10 @@ def check_headers(checks):
         return f"// touchstone: {kernel}{configuration}{arguments}\n"
 
     refused("", "header.cu: no comment names the launch")
+    plugin = checks.write("plugin.cu", body + "TOUCHSTONE_KERNEL(rmsnorm) = {};\n")
+    checks.says("a plug-in's source", 3, ["NOT RUN", "is the source of a plug-in", "nvcc ",
+                                          "then --kernel ./plugin.so", "new rmsnorm --lang cuda"],
+                "rmsnorm", plugin)
     refused(HEADER + HEADER, "lines 33 and 34 both name a launch")
     refused(launch(arguments="(x, wieght, eps, C, y)"), "'wieght' is unknown here; rmsnorm has",
             "x, weight, y (tensors); T, C (sizes); eps (attributes)")
