@@ -84,7 +84,7 @@ class BadLists(unittest.TestCase):
     def refused(self, mutants, wanted, ids=IDS):
         with lists(mutants, ids) as (list_path, ids_path):
             with self.assertRaisesRegex(BadList, wanted):
-                read_mutants(op_rows(), list_path, ids_path)
+                read_mutants(op_rows(), [list_path], ids_path)
 
     def test_are_refused_with_the_reason(self):
         good = row(SUM, SUM)
@@ -112,7 +112,7 @@ class Planting(unittest.TestCase):
 
     def test_the_hash_is_of_code_and_row(self):
         with lists(row(SUM, "0.0f")) as paths:
-            mutant = read_mutants(op_rows(), *paths)[0][0]
+            mutant = read_mutants(op_rows(), [paths[0]], paths[1])[0][0]
         first = hash_of(mutant, {FILE: "code"})
         self.assertNotEqual(first, hash_of(mutant, {FILE: "other code"}))
         mutant.row += " "
