@@ -1,7 +1,7 @@
 // kernel_judge --op OP --kernel ALGORITHM [--case NAME]: judges a kernel of kernels/ under the CPU
 // execution model as `verify` judges a stranger's, by bits and by the bound: every small case of
-// the default suite, the smallest first, or the named one. A line a case, "BIT-EXACT f32/...", which
-// is written before the next one begins: a mutant may end the process.
+// the default suite, the smallest first, or the named one. A line a case, "BIT-EXACT f32/...",
+// which is written before the next one begins: a mutant may end the process.
 //
 // Exit codes: 0 every case is bit-exact; 1 not so; 2 usage.
 #include <algorithm>

@@ -1,6 +1,6 @@
-"""Builds a mutant of a CUDA kernel for the CPU execution model and has it judged: by kernel_judge on
-the small cases of the lab's default suite, and by kernel_cases, which has the cases that tiles and
-wide loads ask for."""
+"""Builds a mutant of a CUDA kernel for the CPU execution model and has it judged: by kernel_judge
+on the small cases of the lab's default suite, and by kernel_cases, which has the cases that tiles
+and wide loads ask for."""
 
 import re
 import signal

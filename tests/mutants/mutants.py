@@ -1,4 +1,4 @@
-"""mutants.py [ID...] --build FOLDER: plants the mutants of mutants.tsv and of kernel_mutants.tsv, one
+"""mutants.py [ID...] --build FOLDER: plants the mutants of mutants.tsv and kernel_mutants.tsv, one
 at a time, in copies of the right code, and has the lab's default suite judge each. Prints what was
 killed, survived and is equivalent, and by which input classes.
 
@@ -28,8 +28,8 @@ def arguments():
     parser = argparse.ArgumentParser(prog="touchstone mutants",
                                      description=__doc__.split("\n\n")[0])
     parser.add_argument("ids", nargs="*", metavar="ID", help="NM-3, or CH-3/late (default: all)")
-    parser.add_argument("--op", help="only those of an op, decoder, loader or generation, of a kernel "
-                        "(kernels/OP/ALGORITHM), or of all kernels (kernels)")
+    parser.add_argument("--op", help="only those of an op, decoder, loader or generation, of a "
+                        "kernel (kernels/OP/ALGORITHM), or of all kernels (kernels)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", metavar="FILE", help="write what was found to this file")
     parser.add_argument("--write", metavar="FOLDER",
