@@ -1,7 +1,7 @@
-// kernel_judge --op OP --kernel ALGORITHM [--case NAME]: judges a kernel of kernels/ under the CPU
-// execution model as `verify` judges a stranger's, by bits and by the bound: every small case of
-// the default suite, the smallest first, or the named one. A line a case, "BIT-EXACT f32/...",
-// which is written before the next one begins: a mutant may end the process.
+// kernel_judge OP ALGORITHM: judges a kernel of kernels/ under the CPU execution model as `verify`
+// judges a stranger's, by bits and by the bound: every small case of the default suite, the
+// smallest first. A line a case, "BIT-EXACT f32/...", which is written before the next one begins:
+// a mutant may end the process.
 //
 // Exit codes: 0 every case is bit-exact; 1 not so; 2 usage.
 #include <algorithm>
@@ -22,24 +22,22 @@ namespace {
 
 constexpr int64_t kSmallElements = 300'000;  // of every_case, whose cases these are
 
-std::vector<std::string> SmallCases(const OpSpec& op) {
+std::vector<Case> SmallCases(const OpSpec& op) {
   std::vector<Case> cases = CasesOf(op);
   std::erase_if(cases, [](const Case& c) { return ElementsOf(c) > kSmallElements; });
   std::stable_sort(cases.begin(), cases.end(),
                    [](const Case& a, const Case& b) { return ElementsOf(a) < ElementsOf(b); });
-  std::vector<std::string> names;
-  for (const Case& c : cases) names.push_back(c.Name());
-  return names;
+  return cases;
 }
 
 // Whether every case has the reference's bits.
-bool Judge(const OpSpec& op, const Implementation& implementation,
-           const std::vector<std::string>& names) {
-  bool all_exact = true;
-  for (const std::string& name : names) {
+bool Judge(const OpSpec& op, const Implementation& implementation) {
+  const std::vector<Case> cases = SmallCases(op);
+  bool all_exact = !cases.empty();
+  for (const Case& c : cases) {
     BuiltInKernel kernel(op, implementation);
     KernelOptions how;
-    how.only_case = name;
+    how.only_case = c.Name();
     how.invariance = false;
     how.decoys = false;
     const KernelReport report = JudgeKernel(op, &kernel, how);
@@ -48,29 +46,23 @@ bool Judge(const OpSpec& op, const Implementation& implementation,
     const bool differs = report.determinism.first.has_value();
     const Verdict verdict = differs ? Verdict::kFailed : report.cases.front().verdict;
     all_exact = all_exact && verdict == Verdict::kBitExact;
-    std::printf("%s\t%s\n", Word(verdict).c_str(), name.c_str());
+    std::printf("%s\t%s\n", Word(verdict).c_str(), c.Name().c_str());
     std::fflush(stdout);
   }
-  return all_exact && !names.empty();
+  return all_exact;
 }
 
 int Main(int count, char** words) {
-  std::string op_name, algorithm, only;
-  for (int i = 1; i + 1 < count; i += 2) {
-    const std::string word = words[i];
-    (word == "--op" ? op_name : word == "--kernel" ? algorithm : only) = words[i + 1];
-  }
-  const OpSpec* op = FindOp(op_name);
-  if (op == nullptr || algorithm.empty() || count % 2 == 0) {
-    std::fprintf(stderr, "kernel_judge --op OP --kernel ALGORITHM [--case NAME]\n");
+  const OpSpec* op = count == 3 ? FindOp(words[1]) : nullptr;
+  if (op == nullptr) {
+    std::fprintf(stderr, "kernel_judge OP ALGORITHM\n");
     return kUsage;
   }
   for (const Implementation& one : op->implementations) {
-    if (one.name != "kernels/" + algorithm) continue;
-    const auto names = only.empty() ? SmallCases(*op) : std::vector<std::string>{only};
-    return Judge(*op, one, names) ? kPassed : kFailed;
+    if (one.name != std::string("kernels/") + words[2]) continue;
+    return Judge(*op, one) ? kPassed : kFailed;
   }
-  std::fprintf(stderr, "kernel_judge: %s has no kernel '%s'\n", op_name.c_str(), algorithm.c_str());
+  std::fprintf(stderr, "kernel_judge: %s has no kernel '%s'\n", words[1], words[2]);
   return kUsage;
 }
 

@@ -17,7 +17,6 @@ from mutation_programs import Sources  # noqa: E402
 FLAGS = ("-O1", "-fno-aggressive-loop-optimizations", "-w", "-Wno-error")
 PROGRAMS = ("kernel_judge", "kernel_cases")
 REJECTED = ("FAILED", "CRASHED", "TIMED OUT")
-MOST_CASES = 4  # of kernel_cases, that are judged by the bound
 
 
 def needed(sources, kernel):
@@ -42,19 +41,11 @@ class KernelJudge:
         """As Judge.judge_op: killed by bits and by what, by the bound and by what."""
         programs = self.programs(mutant, texts, overlay)
         _, op, algorithm = mutant.target.split("/")
-        kernel = ["--op", op, "--kernel", algorithm]
-        exact_by, bounded_by = self.by_the_suite(programs["kernel_judge"], kernel)
+        exact_by, bounded_by = by_the_suite(programs["kernel_judge"], op, algorithm)
         if not exact_by or not bounded_by:
-            failed, ended = self.failed_cases(programs["kernel_cases"], kernel)
-            exact_by = exact_by or failed or ended
-            bounded_by = bounded_by or ended
-            for name in failed[:MOST_CASES] if not bounded_by else ():
-                bounded_by += self.by_the_suite(programs["kernel_judge"],
-                                                [*kernel, "--case", name])[1]
-            exact_by, bounded_by = ([one if one in ended else classes_of(one) for one in by]
-                                    for by in (exact_by, bounded_by))
-        return (bool(exact_by), list(dict.fromkeys(exact_by)),
-                bool(bounded_by), list(dict.fromkeys(bounded_by)))
+            more_exact, more_bounded = by_the_kernels_cases(programs["kernel_cases"], op, algorithm)
+            exact_by, bounded_by = exact_by or more_exact, bounded_by or more_bounded
+        return bool(exact_by), exact_by, bool(bounded_by), bounded_by
 
     def programs(self, mutant, texts, overlay):
         changed = {name for path in texts
@@ -71,32 +62,33 @@ class KernelJudge:
         return {name: self.build.link(f"bin/{name}", objects, overlay / name)
                 for name in PROGRAMS}
 
-    def by_the_suite(self, program, words):
-        """(input classes of other bits, input classes beyond the bound)"""
-        code, output = run_limited([program, *words])
-        lines = re.findall(r"^([A-Z -]+)\t(\S+)$", output, re.M)
-        exact_by = [name for verdict, name in lines if verdict != "BIT-EXACT"]
-        bounded_by = [name for verdict, name in lines if verdict in REJECTED]
-        if code == 2 or (code == 0) != (not exact_by) and code > 0:
-            raise CannotPlant(f"kernel_judge ends with exit code {code}:\n{output[-2000:]}")
-        ended = how_it_ended(code)
-        return ([*map(classes_of, exact_by), *ended], [*map(classes_of, bounded_by), *ended])
 
-    def failed_cases(self, program, words):
-        """(cases with other bits, how it ended if it did not run to its end)"""
-        code, output = run_limited([program, *words])
-        if code == 2:
-            raise CannotPlant(f"kernel_cases ends with exit code 2:\n{output[-2000:]}")
-        names = re.findall(r"^FAILED \S+ \S+ (\S+) ", output, re.M)
-        return list(dict.fromkeys(names)), how_it_ended(code)
+def by_the_suite(program, op, algorithm):
+    """(input classes of other bits, input classes beyond the bound)"""
+    code, output = run_limited([program, op, algorithm])
+    lines = re.findall(r"^([A-Z -]+)\t(\S+)$", output, re.M)
+    exact_by = [name for verdict, name in lines if verdict != "BIT-EXACT"]
+    bounded_by = [name for verdict, name in lines if verdict in REJECTED]
+    if code == 2 or code >= 0 and (code == 0) != (not exact_by):
+        raise CannotPlant(f"kernel_judge ends with exit code {code}:\n{output[-2000:]}")
+    return classes_of(exact_by, code), classes_of(bounded_by, code)
 
 
-def classes_of(case):
-    """normal of f32/normal/C80_T3; what is no case's name stays."""
-    return case.split("/")[1] if "/" in case else case
+def by_the_kernels_cases(program, op, algorithm):
+    """The same; what is no question of bits, such as a launch that ends with an error, is beyond
+    any bound."""
+    code, output = run_limited([program, "--op", op, "--kernel", algorithm])
+    lines = re.findall(r"^FAILED \S+ \S+ (\S+) (.*)$", output, re.M)
+    if code == 2 or code >= 0 and (code == 0) != (not lines):
+        raise CannotPlant(f"kernel_cases ends with exit code {code}:\n{output[-2000:]}")
+    return (classes_of([name for name, _ in lines], code),
+            classes_of([name for name, text in lines if not text.endswith("; within the bound")],
+                       code))
 
 
-def how_it_ended(code):
-    if code in (0, 1):
-        return []
-    return ["timed out" if code == -signal.SIGXCPU else "crashed"]
+def classes_of(cases, code):
+    """normal of f32/normal/C80_T3, each once; and how a program ended that did not return."""
+    classes = list(dict.fromkeys(name.split("/")[1] for name in cases))
+    if code not in (0, 1):
+        classes.append("timed out" if code == -signal.SIGXCPU else "crashed")
+    return classes
