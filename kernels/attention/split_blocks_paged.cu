@@ -18,8 +18,8 @@ void RunPaged(View<const Storage, 'T', 'H', 'D'> q, View<const Storage, 'S', 'G'
   const Shape shape =
       CheckedShape(Extent<'T'>(q, positions, y), Extent<'S'>(keys, values), Extent<'H'>(q, y),
                    Extent<'G'>(keys, values), Extent<'D'>(q, keys, values, y), chunk);
-  const PagedPool<Storage> key_pool(shape.S, shape.G * shape.D);
-  const PagedPool<Storage> value_pool(shape.S, shape.G * shape.D);
+  const PagedPool<Storage> key_pool(shape.S, shape.G * shape.D, 0);
+  const PagedPool<Storage> value_pool(shape.S, shape.G * shape.D, 2);
   key_pool.Fill(Dense(keys));
   value_pool.Fill(Dense(values));
   RunSplitBlocks(Dense(q), key_pool.cache(), value_pool.cache(), Dense(positions), shape,

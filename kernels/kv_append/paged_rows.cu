@@ -36,7 +36,7 @@ void Run(View<const Storage, 'T', 'G', 'D'> k, View<const Storage, 'T', 'G', 'D'
   const int64_t row = Extent<'G'>(k, v, keys, values) * Extent<'D'>(k, v, keys, values);
   TOUCHSTONE_REQUIRE(0 <= first && first <= S - T);
   if (T * row == 0) return;
-  const PagedPool<Storage> key_pool(S, row), value_pool(S, row);
+  const PagedPool<Storage> key_pool(S, row, 0), value_pool(S, row, 2);
   key_pool.Fill(Dense(keys));
   value_pool.Fill(Dense(values));
   const bool wide = IsWide(k.data, v.data) && row % kChunk<Storage> == 0;

@@ -3,7 +3,8 @@
 // a time and sequences of any length share one pool.
 //
 // PagedPool makes such a cache from a contiguous one and back, its pages in an order that is not
-// theirs. A paged kernel is tried that way by the cases of its op.
+// theirs, and in another one for values than for keys. A paged kernel is tried that way by the
+// cases of its op.
 #pragma once
 
 #include <cstdint>
@@ -43,17 +44,19 @@ __global__ void GatherRows(PagedCache<Storage> cache, Storage* rows) {
     rows[blockIdx.x * cache.row + i] = from[i];
 }
 
-// Host side. Holds the pages of one cache of S positions.
+// Host side. Holds the pages of one cache of S positions. The pages before them are nobody's, one
+// or two and as many more as are asked for: an even number.
 template <typename Storage>
 class PagedPool {
  public:
-  PagedPool(int64_t positions, int64_t row)
+  PagedPool(int64_t positions, int64_t row, int64_t more_before)
       : positions_(positions),
         row_(row),
+        more_before_(more_before),
         table_(Pages()),
         pool_((LastPlace() + 1) * kPagePositions * row) {
-    // Last page first, and one or two pages that are nobody's before it: page p lies at an odd
-    // number less p, so never at p, where a kernel that does not read the table would find it.
+    // Last page first: page p lies at an odd number less p, so never at p, where a kernel that does
+    // not read the table would find it.
     std::vector<int32_t> order(static_cast<size_t>(Pages()));
     for (int64_t page = 0; page < Pages(); ++page) {
       order[static_cast<size_t>(page)] = static_cast<int32_t>(LastPlace() - page);
@@ -76,12 +79,12 @@ class PagedPool {
 
  private:
   int64_t Pages() const { return (positions_ + kPagePositions - 1) / kPagePositions; }
-  int64_t LastPlace() const { return Pages() | 1; }
+  int64_t LastPlace() const { return (Pages() | 1) + more_before_; }
   simt::LaunchConfig Config() const {
     return {.grid = dim3(simt::BlocksFor(positions_, 1)), .block = dim3(128)};
   }
 
-  int64_t positions_, row_;
+  int64_t positions_, row_, more_before_;
   simt::DeviceBuffer<int32_t> table_;
   simt::DeviceBuffer<Storage> pool_;
 };

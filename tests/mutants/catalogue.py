@@ -1,11 +1,13 @@
-"""The list of mutants, mutants.tsv, and the ids that it must hold, catalogue_ids.tsv."""
+"""The lists of mutants, of the reference and of the CUDA kernels, and the ids that they must hold,
+catalogue_ids.tsv."""
 
 import dataclasses
 import hashlib
 import pathlib
 
 HERE = pathlib.Path(__file__).resolve().parent
-LIST = HERE / "mutants.tsv"
+ROOT = HERE.parents[1]
+LISTS = (HERE / "mutants.tsv", HERE / "kernel_mutants.tsv")
 IDS = HERE / "catalogue_ids.tsv"
 KINDS = ("mutant", "equivalent", "not applicable")
 WHOLE_MODEL_TARGETS = ("decoder", "loader", "generation")
@@ -29,6 +31,10 @@ class Mutant:
     @property
     def is_judged(self):
         return self.kind != "not applicable"
+
+    @property
+    def is_of_a_kernel(self):
+        return self.target.startswith("kernels/")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,11 +69,16 @@ def read_ids(path=IDS):
     return ids
 
 
-def read_mutants(ops, path=LIST, ids_path=IDS):
-    """The mutants in the list's order, checked against the ids."""
+def is_kernel(target):
+    """kernels/OP/ALGORITHM, a file's name without its .cu"""
+    return target.startswith("kernels/") and (ROOT / f"{target}.cu").is_file()
+
+
+def read_mutants(ops, paths=LISTS, ids_path=IDS):
+    """The mutants in the lists' order, checked against the ids."""
     ids = read_ids(ids_path)
-    mutants = []
-    for where, line, cells in rows_of(path, 9):
+    mutants, known = [], set()
+    for where, line, cells in (row for path in paths for row in rows_of(path, 9)):
         name, kind, target, formula, what, why = cells[:6]
         edit = (cells[6], unescaped(cells[7]), unescaped(cells[8]))
         if name == "+":
@@ -79,22 +90,24 @@ def read_mutants(ops, path=LIST, ids_path=IDS):
             continue
         if name.split("/")[0] not in ids:
             raise BadList(f"{where}: no id {name.split('/')[0]} in {ids_path}")
-        if any(m.id == name for m in mutants):
+        if name in known:
             raise BadList(f"{where}: {name} is there twice")
         if kind not in KINDS:
             raise BadList(f"{where}: kind '{kind}', wanted one of {', '.join(KINDS)}")
         is_judged = kind != "not applicable"
-        if is_judged and target not in (*ops, *WHOLE_MODEL_TARGETS):
-            raise BadList(f"{where}: target '{target}' is neither an op nor a part of the model")
+        if is_judged and target not in (*ops, *WHOLE_MODEL_TARGETS) and not is_kernel(target):
+            raise BadList(f"{where}: target '{target}' is neither an op nor a part of the model "
+                          "nor a kernel")
         if is_judged and formula not in ("yes", "no"):
             raise BadList(f"{where}: formula is '{formula}', wanted yes or no")
         if kind != "mutant" and len(why) < 10:
             raise BadList(f"{where}: {kind} without its reason")
+        known.add(name)
         mutants.append(Mutant(name, kind, target, formula == "yes", what, why,
                               [edit] if is_judged else [], line))
     missing = sorted(set(ids) - {m.id.split("/")[0] for m in mutants})
     if missing:
-        raise BadList(f"{path}: no row for {', '.join(missing)}")
+        raise BadList(f"{paths[0]}: no row for {', '.join(missing)}")
     return mutants, ids
 
 

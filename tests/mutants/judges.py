@@ -1,5 +1,5 @@
-"""Builds a mutant and has it judged: an op's as a plug-in by `verify`, any other by the hashes of
-the whole models and by `agree`."""
+"""Builds a mutant and has it judged: an op's as a plug-in by `verify`, a kernel's under the CPU
+execution model (kernel_judging.py), any other by the hashes of the whole models and by `agree`."""
 
 import dataclasses
 import json
@@ -9,6 +9,7 @@ import signal
 from planting import ROOT, CannotPlant, Edit, edited_files, run_limited, run_tool, \
     traced_disagreement, write_overlay
 from catalogue import WHOLE_MODEL_TARGETS, hash_of
+from kernel_judging import KernelJudge
 
 # No flag reaches a bit (tests/bits); a mutant may leave a variable unused.
 FLAGS = ("-O1", "-Wno-error")
@@ -41,6 +42,7 @@ class Judge:
         self.program = build.folder / "bin/touchstone"
         self.ops = op_rows()
         self.parts = {}  # by op: the objects that every plug-in of it needs
+        self.kernels = KernelJudge(build)
 
     def texts_of(self, mutant):
         return edited_files([Edit(*edit) for edit in mutant.edits])
@@ -52,7 +54,8 @@ class Judge:
         texts = self.texts_of(mutant)
         overlay = self.scratch / mutant.id.replace("/", "_")
         write_overlay(texts, overlay)
-        judged = self.judge_models if mutant.target in WHOLE_MODEL_TARGETS else self.judge_op
+        judged = (self.kernels.judge if mutant.is_of_a_kernel else
+                  self.judge_models if mutant.target in WHOLE_MODEL_TARGETS else self.judge_op)
         return Judgement(hash_of(mutant, texts), *judged(mutant, texts, overlay))
 
     # ---- Ops

@@ -1,6 +1,6 @@
-"""mutants.py [ID...] --build FOLDER: plants the mutants of mutants.tsv, one at a time, in copies of
-the right code, and has the lab's default suite judge each. Prints what was killed, survived and is
-equivalent, and by which input classes.
+"""mutants.py [ID...] --build FOLDER: plants the mutants of mutants.tsv and kernel_mutants.tsv, one
+at a time, in copies of the right code, and has the lab's default suite judge each. Prints what was
+killed, survived and is equivalent, and by which input classes.
 
 Exit codes: 0 all were judged and the suite kills what it must; 1 a mutant could not be built or its
 anchor does not match, or what must be killed survives; 2 usage; 3 a compiler is missing."""
@@ -19,7 +19,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
 
 import tables  # noqa: E402
-from catalogue import IDS, LIST, BadList, read_mutants  # noqa: E402
+from catalogue import IDS, LISTS, BadList, read_mutants  # noqa: E402
 from judges import Judge, op_rows  # noqa: E402
 from planting import ROOT, Build, CannotPlant  # noqa: E402
 
@@ -28,7 +28,8 @@ def arguments():
     parser = argparse.ArgumentParser(prog="touchstone mutants",
                                      description=__doc__.split("\n\n")[0])
     parser.add_argument("ids", nargs="*", metavar="ID", help="NM-3, or CH-3/late (default: all)")
-    parser.add_argument("--op", help="only those of an op, decoder, loader or generation")
+    parser.add_argument("--op", help="only those of an op, decoder, loader or generation, of a "
+                        "kernel (kernels/OP/ALGORITHM), or of all kernels (kernels)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", metavar="FILE", help="write what was found to this file")
     parser.add_argument("--write", metavar="FOLDER",
@@ -41,7 +42,7 @@ def arguments():
     parser.add_argument("--seed", default="", help="of the sample")
     parser.add_argument("--minutes", type=float, help="begin no mutant after so many")
     parser.add_argument("--build", required=True, help="a build folder of ninja")
-    parser.add_argument("--list", default=LIST, help=argparse.SUPPRESS)
+    parser.add_argument("--list", action="append", help=argparse.SUPPRESS)
     parser.add_argument("--list-ids", default=IDS, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -54,14 +55,15 @@ def refuse(code, text):
 def chosen_of(mutants, options):
     chosen = [m for m in mutants if m.is_judged]
     if options.op:
-        chosen = [m for m in chosen if m.target == options.op]
+        chosen = [m for m in chosen if options.op in
+                  (m.target, "kernels" if m.is_of_a_kernel else "")]
         if not chosen:
             refuse(2, f"no mutant of '{options.op}'")
     if options.ids:
         known = {m.id for m in mutants} | {m.id.split("/")[0] for m in mutants}
         for wanted in options.ids:
             if wanted not in known:
-                refuse(2, f"no mutant '{wanted}' (tests/mutants/mutants.tsv lists them)")
+                refuse(2, f"no mutant '{wanted}' (tests/mutants/*.tsv list them)")
         chosen = [m for m in chosen if m.id in options.ids or m.id.split("/")[0] in options.ids]
     return chosen
 
@@ -150,7 +152,7 @@ def main():
         if shutil.which(tool) is None:
             refuse(3, f"{tool} is not there, and no mutant can be built without")
     try:
-        mutants, ids = read_mutants(op_rows(), options.list, options.list_ids)
+        mutants, ids = read_mutants(op_rows(), options.list or LISTS, options.list_ids)
         build = Build(options.build)
     except BadList as error:
         refuse(1, error)

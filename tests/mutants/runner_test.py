@@ -24,8 +24,16 @@ SUM = "Widen(a(t, c)) + Widen(b(t, c))"
 IDS = "9.1\tXX-1\tP\t-\n"
 
 
-def row(anchor, text, name="XX-1", kind="mutant", target="residual_add", why="-"):
-    return "\t".join([name, kind, target, "yes", "a trial", why, FILE, anchor, text]) + "\n"
+KERNEL = "kernels/residual_add/chunk_per_thread"
+KERNEL_SUM = "Widen(sum.value[j]) + Widen(other.value[j])"
+
+
+def row(anchor, text, name="XX-1", kind="mutant", target="residual_add", why="-", file=FILE):
+    return "\t".join([name, kind, target, "yes", "a trial", why, file, anchor, text]) + "\n"
+
+
+def kernel_row(anchor, text, file=f"{KERNEL}.cu", target=KERNEL, **cells):
+    return row(anchor, text, target=target, file=file, **cells)
 
 
 @contextlib.contextmanager
@@ -64,6 +72,14 @@ class TheCommittedList(unittest.TestCase):
         # One rounding of a sum: the rows of the catalogue name no way to get it wrong.
         self.assertEqual(without, {"residual_add"})
 
+    def test_has_every_op_and_chain_that_has_a_kernel(self):
+        mutants, _ = read_mutants(op_rows())
+        mutated = {m.target.split("/")[1] for m in mutants if m.is_of_a_kernel}
+        kernels = {path.parent.name for path in (HERE.parents[1] / "kernels").glob("*/*.cu")}
+        # One rounding of a sum, a copy of a row, and a chain of two launches that others mutate.
+        self.assertEqual(kernels - mutated - {"cublas", "model"},
+                         {"residual_add", "embedding", "feed_forward"})
+
     def test_is_in_the_committed_table(self):
         mutants, _ = read_mutants(op_rows())
         self.assertEqual(tables.lacking(tables.FILE, mutants), [])
@@ -84,7 +100,7 @@ class BadLists(unittest.TestCase):
     def refused(self, mutants, wanted, ids=IDS):
         with lists(mutants, ids) as (list_path, ids_path):
             with self.assertRaisesRegex(BadList, wanted):
-                read_mutants(op_rows(), list_path, ids_path)
+                read_mutants(op_rows(), [list_path], ids_path)
 
     def test_are_refused_with_the_reason(self):
         good = row(SUM, SUM)
@@ -98,6 +114,7 @@ class BadLists(unittest.TestCase):
         self.refused("XX-1\tmutant\n", "9 fields wanted, 2 found")
         self.refused("+" + good[4:], "a further edit belongs to a mutant above it")
         self.refused(good, "XX-1 is there twice", IDS + IDS)
+        self.refused(row(SUM, SUM, target="kernels/residual_add/none"), "target 'kernels/resid")
 
 
 class Planting(unittest.TestCase):
@@ -112,7 +129,7 @@ class Planting(unittest.TestCase):
 
     def test_the_hash_is_of_code_and_row(self):
         with lists(row(SUM, "0.0f")) as paths:
-            mutant = read_mutants(op_rows(), *paths)[0][0]
+            mutant = read_mutants(op_rows(), [paths[0]], paths[1])[0][0]
         first = hash_of(mutant, {FILE: "code"})
         self.assertNotEqual(first, hash_of(mutant, {FILE: "other code"}))
         mutant.row += " "
@@ -142,6 +159,24 @@ class TheRun(unittest.TestCase):
         self.assertIn("occurs 2 times, not once", found["XX-1"]["error"])
         self.assertIn("does not compile", found["XX-1/broken"]["error"])
         self.assertIn("FAILED XX-1: ", output)
+
+    def test_judges_kernels(self):
+        far = "head[t] = kNone"  # of a kernel that this one does not call
+        code, output, found = run_on(
+            kernel_row(KERNEL_SUM, KERNEL_SUM.replace("+", "-")) +
+            kernel_row(KERNEL_SUM, KERNEL_SUM, name="XX-1/identity") +
+            # Where no 16 bytes are stored at once: the lab's own tensors never are such.
+            kernel_row("StoreChunk(sum, elements - i,", "StoreChunk(sum, wide ? elements - i : 1,",
+                       name="XX-1/narrow") +
+            kernel_row(far, "", name="XX-1/far", file="kernels/combine/list_per_token.cu"))
+        self.assertEqual(code, 1, output)
+        self.assertTrue(found["XX-1"]["exact"] and found["XX-1"]["bounded"], output)
+        self.assertIn("normal", found["XX-1"]["bounded_by"])
+        self.assertFalse(found["XX-1/identity"]["exact"], output)
+        self.assertFalse(found["XX-1/identity"]["bounded"], output)
+        self.assertTrue(found["XX-1/narrow"]["exact"], output)
+        self.assertFalse(found["XX-1/narrow"]["bounded"], output)
+        self.assertIn("has nothing of kernels/combine", found["XX-1/far"]["error"])
 
     def test_knows_its_words(self):
         good = row(SUM, SUM)
