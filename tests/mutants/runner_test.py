@@ -15,6 +15,7 @@ sys.path.insert(0, str(HERE))
 
 from catalogue import BadList, hash_of, read_ids, read_mutants  # noqa: E402
 from judges import op_rows  # noqa: E402
+from kernel_judging import by_the_kernels_cases, by_the_suite  # noqa: E402
 from planting import CannotPlant, Edit, edited_files, without_precompiled  # noqa: E402
 import tables  # noqa: E402
 
@@ -136,6 +137,37 @@ class Planting(unittest.TestCase):
         self.assertNotEqual(first, hash_of(mutant, {FILE: "code"}))
 
 
+class WhatAKernelsJudgesSay(unittest.TestCase):
+    def program(self, text, code):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        script = pathlib.Path(folder.name) / "judge"
+        script.write_text(f"#!/bin/sh\ncat <<'END'\n{text}END\n{code}\n")
+        script.chmod(0o755)
+        return script
+
+    def test_by_case(self):
+        said = self.program("BIT-EXACT\tf32/a/T1\nWITHIN BOUND\tf32/b/T1\nFAILED\tbf16/c/T1\n"
+                            "FAILED\tf32/c/T1\n", "exit 1")
+        self.assertEqual(by_the_suite(said, "op", "kernel"), (["b", "c"], ["c"]))
+        said = self.program("FAILED op kernels/k f32/a/T1 forward: y[t=0]: 1; within the bound\n"
+                            "FAILED op kernels/k f32/b/T1 reverse: y[t=0]: 1; beyond the bound\n"
+                            "FAILED op kernels/k f32/c/T1 forward: a barrier\n", "exit 1")
+        self.assertEqual(by_the_kernels_cases(said, "op", "k"), (["a", "b", "c"], ["b", "c"]))
+
+    def test_that_ended(self):
+        said = self.program("BIT-EXACT\tf32/a/T1\n", "kill -SEGV $$")
+        self.assertEqual(by_the_suite(said, "op", "k"), (["crashed"], ["crashed"]))
+
+    def test_that_says_nothing_is_an_error(self):
+        for judge in (by_the_suite, by_the_kernels_cases):
+            for code in ("exit 1", "exit 2"):
+                with self.assertRaisesRegex(CannotPlant, "ends with exit code"):
+                    judge(self.program("", code), "op", "k")
+        with self.assertRaisesRegex(CannotPlant, "ends with exit code 0"):
+            by_the_suite(self.program("FAILED\tf32/a/T1\n", "exit 0"), "op", "k")
+
+
 class TheRun(unittest.TestCase):
     def test_kills_a_mutant_and_lets_the_identity_live(self):
         code, output, found = run_on(row(SUM, SUM.replace("+", "-")) +
@@ -175,7 +207,7 @@ class TheRun(unittest.TestCase):
         self.assertFalse(found["XX-1/identity"]["exact"], output)
         self.assertFalse(found["XX-1/identity"]["bounded"], output)
         self.assertTrue(found["XX-1/narrow"]["exact"], output)
-        self.assertFalse(found["XX-1/narrow"]["bounded"], output)
+        self.assertTrue(found["XX-1/narrow"]["bounded"], output)
         self.assertIn("has nothing of kernels/combine", found["XX-1/far"]["error"])
 
     def test_knows_its_words(self):
