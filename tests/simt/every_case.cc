@@ -146,7 +146,9 @@ std::vector<std::string> Run(const Case& c, const Implementation& kernel, const 
   const bool ended = wrong.empty();
   wrong.insert(wrong.end(), races.begin(), races.end());
   if (!ended) return wrong;
-  return WrongTensors(c, inputs, wanted, tensors);
+  const std::vector<std::string> tensors_wrong = WrongTensors(c, inputs, wanted, tensors);
+  wrong.insert(wrong.end(), tensors_wrong.begin(), tensors_wrong.end());
+  return wrong;
 }
 
 void RunOp(const OpSpec& op, const Options& options, Totals* totals) {
