@@ -1,7 +1,8 @@
 // kernel_cases [--op OP] [--kernel ALGORITHM]: what kernels have to be tried on beside the lab's
 // cases, because of how they cut their work: shapes that end within a tile, and tensors that begin
-// between two multiples of 16, where a load of 16 bytes is no load. Bits are compared with the
-// reference; where they differ, the line says on which side of the bound they are.
+// between two multiples of 16, where a load of 16 bytes is no load; and inputs made by hand. Bits
+// are compared with the reference; where they differ, the line says on which side of the bound they
+// are.
 //
 // Exit codes: 0 all bits are right; 1 not so; 2 usage.
 #include <cmath>
@@ -101,6 +102,8 @@ constexpr Shape kShapes[] = {
     {"sampling", "normal/B4_V3000_temperature=0"},
     {"sampling", "normal/B1_V1600000_temperature=0"},
     {"sampling", "zeros/B4_V2560_top_p=0.5"},
+    // More keys in a chunk than blocks of memory.
+    {"attention", "normal/D8_G2_H4_S7_T4_chunk=1099511627776"},
     // Nothing to compute, and tensors that must be looked at.
     {"attention", "normal/D8_G2_H0_S7_T4"},
     {"linear", "normal/C8_F0_T3"},
@@ -110,6 +113,35 @@ constexpr Shape kShapes[] = {
     {"combine", "normal/C0_R8_T4"},
     {"dispatch", "normal/A1_C0_E4_T5"},
     {"expert_linear", "normal/C40_E3_F0_R6"},
+};
+
+// A case whose inputs are made by hand.
+struct Crafted {
+  std::string op, name;
+  void (*change)(Tensors*);
+};
+
+// Blocks of keys that no query of a tile sees, between two that some see.
+void FarApart(Tensors* t) {
+  Tensor& positions = t->at("positions");
+  for (int64_t i = 0; i < positions.count(); ++i) {
+    positions.values<int64_t>()[i] = i < 8 ? 2150 : 5;
+  }
+}
+
+// Tokens of weight 1, one in each 2048 after the best, whose weight is 2^40: for the draw of this
+// position and seed the sum before such a token is the draw itself.
+void AtAnEdge(Tensors* t) {
+  Tensor& logits = t->at("logits");
+  for (int64_t v = 0; v < logits.count(); ++v) {
+    logits.SetReal(v, v == 0 ? 0.0f : v >= 2048 && v % 2048 == 1000 ? -27.5f : -1000.0f);
+  }
+  t->at("positions").values<int64_t>()[0] = 2205348122;
+}
+
+const Crafted kCrafted[] = {
+    {"attention", "normal/D8_G1_H1_S2200_T12_chunk=300", FarApart},
+    {"sampling", "normal/B1_V262144_sampling_seed=12_temperature=1_top_p=1", AtAnEdge},
 };
 
 // The same tensors, all of them elsewhere, or one alone.
@@ -175,8 +207,9 @@ struct Totals {
 };
 
 void Try(const Case& c, const std::string& only_kernel, const std::vector<How>& hows,
-         Totals* totals) {
+         Totals* totals, void (*change)(Tensors*) = nullptr) {
   Tensors inputs = MakeTensors(c);
+  if (change != nullptr) change(&inputs);
   if (c.op->name == "router") SignNans(&inputs.at("logits"));
   if (c.Name().ends_with(kTwoLaunches.name)) SeeFewKeys(&inputs.at("positions"));
   Tensors wanted = inputs;
@@ -216,6 +249,13 @@ int Main(int count, char** words) {
       for (const Dtype recipe : op->recipes) {
         const std::string name = std::string(Name(recipe)) + "/" + shape.name;
         Try(CaseFromName(*op, name), only_kernel, {{}, {.policy = reverse}}, &totals);
+      }
+    }
+    for (const Crafted& one : kCrafted) {
+      if (op->name != one.op) continue;
+      for (const Dtype recipe : op->recipes) {
+        const Case c = CaseFromName(*op, std::string(Name(recipe)) + "/" + one.name);
+        Try(c, only_kernel, {{}, {.policy = reverse}}, &totals, one.change);
       }
     }
     for (const Case& c : CasesOf(*op)) {

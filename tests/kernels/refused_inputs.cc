@@ -8,7 +8,9 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/simt/execution_model.h"
@@ -17,8 +19,10 @@
 #include "lab/spec.h"
 #include "reference/formats/require.h"
 #include "reference/formats/view.h"
+#include "reference/ops/attention/attention.h"
 #include "reference/ops/combine/combine.h"
 #include "reference/ops/dispatch/dispatch.h"
+#include "reference/ops/expert_linear/expert_linear.h"
 
 namespace touchstone::lab {
 namespace {
@@ -34,6 +38,7 @@ struct Trial {
   std::function<void(Tensors*)> change = {};
   // In place of the case, of recipe f32: for extents that no tensor can have.
   std::function<void(const Implementation&)> call = {};
+  simt::Order order = simt::Order::kForward;
 };
 
 // values[at] = value in a tensor of integers; at < 0 counts from the end.
@@ -69,12 +74,57 @@ std::function<void(Tensors*)> Claim(const std::vector<std::pair<std::string, int
   };
 }
 
-constexpr int64_t k24 = int64_t{1} << 24, k32 = int64_t{1} << 32;
+constexpr int64_t k24 = int64_t{1} << 24, k32 = int64_t{1} << 32, k40 = int64_t{1} << 40;
 
 // A view without memory.
 template <typename T, char... kLetters, typename... Extents>
 View<T, kLetters...> Claimed(Extents... extents) {
   return Packed<kLetters...>(static_cast<T*>(nullptr), extents...);
+}
+
+// Queries at position 0, which see one key of `claimed`, of which `kept` lie in memory; what they
+// take must be its value. For the kernel `only`: not all read the keys alone that are seen.
+std::function<void(const Implementation&)> FirstKey(const std::string& only, int64_t queries,
+                                                    int64_t kept, int64_t claimed, int64_t D,
+                                                    int64_t chunk) {
+  return [=](const Implementation& one) {
+    if (one.name != "kernels/" + only) return;
+    const std::vector<float> q(static_cast<size_t>(queries * D), 1.0f);
+    const std::vector<float> rows(static_cast<size_t>(kept * D), 3.0f);
+    const std::vector<int64_t> positions(static_cast<size_t>(queries), 0);
+    std::vector<float> y(q.size());
+    one.As<decltype(Attention<float>)>(Dtype::kF32)(
+        Packed<'T', 'H', 'D'>(q.data(), queries, 1, D),
+        Packed<'S', 'G', 'D'>(rows.data(), claimed, 1, D),
+        Packed<'S', 'G', 'D'>(rows.data(), claimed, 1, D), Packed<'T'>(positions.data(), queries),
+        chunk, Packed<'T', 'H', 'D'>(y.data(), queries, 1, D), 1);
+    if (y != std::vector<float>(y.size(), 3.0f)) throw std::runtime_error("a wrong value");
+  };
+}
+
+// Weights of no columns at the beginning of a block of memory.
+void NoColumns(const Implementation& one) {
+  const std::vector<float> x(6 * 40), memory(1024);
+  const std::vector<int64_t> offsets = {0, 2, 4, 6};
+  one.As<decltype(ExpertLinear<float>)>(Dtype::kF32)(
+      Packed<'R', 'C'>(x.data(), 6, 40), Packed<'E', 'F', 'C'>(memory.data(), 3, 0, 40),
+      Packed<'O'>(offsets.data(), 4), Claimed<float, 'R', 'F'>(6, 0), 1);
+}
+
+// A row of each of the first two of many experts, whose columns are sums of nothing. A tile for
+// each two experts and each 8 columns would be 2^32 tiles.
+void ManyExperts(const Implementation& one) {
+  constexpr int64_t kExperts = (int64_t{1} << 22) - 2, kColumns = 1 << 14;
+  std::vector<int64_t> offsets(kExperts + 1, 2);
+  offsets[0] = 0, offsets[1] = 1;
+  std::vector<float> y(2 * kColumns, 1.0f);
+  one.As<decltype(ExpertLinear<float>)>(Dtype::kF32)(
+      Claimed<const float, 'R', 'C'>(2, 0),
+      Claimed<const float, 'E', 'F', 'C'>(kExperts, kColumns, 0),
+      Packed<'O'>(std::as_const(offsets).data(), kExperts + 1),
+      Packed<'R', 'F'>(y.data(), 2, kColumns), 1);
+  if (y != std::vector<float>(y.size(), 0.0f))
+    throw std::runtime_error("a sum of nothing is not 0");
 }
 
 std::vector<Trial> Trials() {
@@ -86,6 +136,30 @@ std::vector<Trial> Trials() {
       {"attention", "chunk = -1", kContract, {}, {{"chunk", -1}}},
       {"attention", "position -1", kTrap, {}, {}, Put("positions", 0, -1)},
       {"attention", "position 0", kTaken, {}, {}, Put("positions", 0, 0)},
+      {"attention",
+       "position 2^63 - 1",
+       kTaken,
+       {},
+       {{"chunk", 1}},
+       Put("positions", 0, INT64_MAX)},
+      // More keys than an int counts, and blocks of them than memory holds.
+      {"attention", "2^40 keys", kTaken, {}, {}, {}, FirstKey("query_tiles", 3, 512, k40, 3, 0)},
+      {"attention", "2^40 keys", kTaken, {}, {}, {}, FirstKey("split_blocks", 3, 512, k40, 3, 512)},
+      // Half a GiB of partial results, those of two queries; and more than that, those of one.
+      {"attention",
+       "33 queries",
+       kTaken,
+       {},
+       {},
+       {},
+       FirstKey("split_blocks", 33, 1, 1024 * 512, 65534, 0)},
+      {"attention",
+       "a query",
+       kTaken,
+       {},
+       {},
+       {},
+       FirstKey("split_blocks", 1, 1, 2049 * 512, 65534, 0)},
       {"embedding", "id -1", kTrap, {}, {}, Put("ids", 0, -1)},
       {"embedding", "id V", kTrap, {{'V', 24}}, {}, Put("ids", 0, 24)},
       {"embedding", "id 0", kTaken, {}, {}, Put("ids", 0, 0)},
@@ -104,6 +178,15 @@ std::vector<Trial> Trials() {
       {"rope_table", "position 2^24 - 1", kTaken, {}, {}, Angle(0.5f, k24 - 1)},
       {"rope_table", "angle 2^24", kTrap, {}, {}, Angle(2.0f, k24 / 2)},
       {"rope_frequencies", "D = 0", kContract, {{'D', 0}}},
+      // An exponent that rounds to 1: that of the last pair, which comes first.
+      {"rope_frequencies",
+       "2^24 + 4 pairs",
+       kTrap,
+       {{'D', 2 * k24 + 8}},
+       {},
+       {},
+       {},
+       simt::Order::kReverse},
       {"rope_frequencies", "theta 1", kContract, {}, {{"rope_theta", 1}}},
       {"rope_frequencies", "theta above 2^40", kContract, {}, {{"rope_theta", 0x1.000002p40}}},
       {"rope_frequencies", "theta 2^40", kTaken, {}, {{"rope_theta", 0x1p40}}},
@@ -174,6 +257,8 @@ std::vector<Trial> Trials() {
          Put("offsets", 1, 5)(t);
          Put("offsets", 2, 4)(t);
        }},
+      {"expert_linear", "no columns", kTaken, {}, {}, {}, NoColumns},
+      {"expert_linear", "2^22 - 2 experts", kTaken, {}, {}, {}, ManyExperts},
       {"combine", "token -1", kTrap, {}, {}, Put("row_token", 0, -1)},
       {"combine", "token T", kTrap, {{'T', 4}}, {}, Put("row_token", 0, 4)},
       {"combine", "token T - 1", kTaken, {{'T', 4}}, {}, Put("row_token", 0, 3)},
@@ -191,6 +276,12 @@ std::vector<Trial> Trials() {
        }},
       {"moe_block", "A = 0", kContract, {{'A', 0}}},
       {"moe_block", "A above E", kContract, {{'E', 3}, {'A', 4}}},
+      {"moe_block",
+       "2^32 experts and no token",
+       kTaken,
+       {{'T', 0}, {'C', 0}},
+       {},
+       Claim({{"router", 0}, {"gate", 0}, {"up", 0}, {"down", 0}}, k32)},
       {"moe_block", "A = E", kTaken, {{'E', 3}, {'A', 3}}},
       {"sampling", "a NaN", kTrap, {}, {}, PutReal("logits", NAN)},
       {"sampling", "a NaN, greedy", kTrap, {}, {{"temperature", 0}}, PutReal("logits", NAN)},
@@ -234,6 +325,7 @@ std::string Judge(const OpSpec& op, const Trial& trial, Dtype recipe, const Impl
   if (op.derive) op.derive(&c.sizes);
   Tensors tensors = MakeTensors(c);
   if (trial.change) trial.change(&tensors);
+  simt::CurrentPolicy() = {.order = trial.order};
   const std::string wanted = trial.wanted == Wanted::kTaken  ? "nothing"
                              : trial.wanted == Wanted::kTrap ? "trap"
                                                              : "needs";

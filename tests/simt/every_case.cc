@@ -86,9 +86,25 @@ void ReadPart(const std::string& text, Options* options) {
   }
 }
 
+struct WatchedCase {
+  const char* op;
+  const char* name;  // after the recipe
+};
+
+// Cases whose bits say nothing that others do not, and whose accesses do: a query without keys next
+// to queries whose first key lies so far back in its block that the scores before it are not
+// computed.
+constexpr WatchedCase kWatched[] = {{"attention", "far/S310_chunk=300"}};
+
 // The smallest first: most mistakes show there.
 std::vector<Case> SmallCases(const OpSpec& op) {
   std::vector<Case> cases = CasesOf(op);
+  for (const WatchedCase& one : kWatched) {
+    if (op.name != one.op) continue;
+    for (const Dtype recipe : op.recipes) {
+      cases.push_back(CaseFromName(op, fmt::format("{}/{}", Name(recipe), one.name)));
+    }
+  }
   std::erase_if(cases, [](const Case& c) { return ElementsOf(c) > kSmallElements; });
   std::stable_sort(cases.begin(), cases.end(),
                    [](const Case& a, const Case& b) { return ElementsOf(a) < ElementsOf(b); });
@@ -146,7 +162,9 @@ std::vector<std::string> Run(const Case& c, const Implementation& kernel, const 
   const bool ended = wrong.empty();
   wrong.insert(wrong.end(), races.begin(), races.end());
   if (!ended) return wrong;
-  return WrongTensors(c, inputs, wanted, tensors);
+  const std::vector<std::string> tensors_wrong = WrongTensors(c, inputs, wanted, tensors);
+  wrong.insert(wrong.end(), tensors_wrong.begin(), tensors_wrong.end());
+  return wrong;
 }
 
 void RunOp(const OpSpec& op, const Options& options, Totals* totals) {
