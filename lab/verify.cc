@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstddef>
 #include <exception>
-#include <set>
 #include <utility>
 
 #include "lab/cuda_library.h"
@@ -444,13 +443,8 @@ std::vector<OpReport> Verify(const VerifyOptions& options, const VerifyEvents& e
         }
       }
     }
-    // Cases of the full suite alone are not frozen.
-    std::set<std::string> in_default_suite;
-    for (const Case& c : CasesOf(*op)) in_default_suite.insert(c.Name());
-    RunCases(cases, options.threads, &report, [&](const Case& c) {
-      const bool is_frozen = frozen.found && in_default_suite.contains(c.Name());
-      return VerifyReference(c, is_frozen ? &frozen : nullptr);
-    });
+    RunCases(cases, options.threads, &report,
+             [&](const Case& c) { return VerifyReference(c, frozen.found ? &frozen : nullptr); });
     finish(report, begin, with_golden);
 
     judge_candidates();
