@@ -163,7 +163,9 @@ TEST(PluginKernel, TheBitsOfAGuardBandAreSeenInTheOtherRun) {
     for (const Poison poison : {Poison::kNan, Poison::kFinite, Poison::kNan}) {
       const RunResult result = RunOn(&kernel, SmallCase(), {.poison = poison});
       EXPECT_EQ(IsRight(SmallCase(), result), poison == unseen) << name << ": " << result.what;
-      if (poison != unseen && !breach.empty()) EXPECT_EQ(result.what, breach) << name;
+      if (poison != unseen && !breach.empty()) {
+        EXPECT_EQ(result.what, breach) << name;
+      }
     }
     KernelOptions options;
     options.smallest = true;

@@ -43,7 +43,7 @@ void WritesInput(View<const Storage, 'T', 'C'> x, View<Storage, 'T', 'C'> y, int
 // Right, but for an element past the end of y that gets kByte in every byte.
 template <typename Storage>
 __global__ void FillOne(Storage* y, int64_t i, int byte) {
-  std::memset(&y[i], byte, sizeof *y);
+  std::memset(static_cast<void*>(&y[i]), byte, sizeof *y);
 }
 
 template <typename Storage, int kByte>
