@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <type_traits>
 
 #include "lab/errors.h"
@@ -81,10 +82,13 @@ Values<Real> InputsOf(const Case& c, const Tensors& tensors) {
   return values;
 }
 
-// The operands of an op's case; `tensor_of` names the value that each argument is.
+// The operands of an op's case; `tensor_of` names the value that each argument is. The reals that
+// `taken` names are needed no more.
 template <typename Real>
-Operands<Real> OperandsOf(const Case& c, const Values<Real>& values,
-                          const std::map<std::string, std::string>* tensor_of) {
+Operands<Real> OperandsOf(const Case& c, Values<Real>* all_values,
+                          const std::map<std::string, std::string>* tensor_of,
+                          const std::set<std::string>& taken = {}) {
+  Values<Real>& values = *all_values;
   const auto read = [](Real x) {
     if constexpr (std::is_same_v<Real, Enclosure>) {
       return exact::MayBeFlushed(std::move(x));
@@ -103,7 +107,11 @@ Operands<Real> OperandsOf(const Case& c, const Values<Real>& values,
     if (argument.stored == Stored::kI64) {
       in.integers[argument.name] = values.integers.at(name);
     } else {
-      in.reals[argument.name] = read(Reshaped(values.reals.at(name), ShapeOf(c, argument)));
+      Real& real = values.reals.at(name);
+      const std::vector<int64_t> shape = ShapeOf(c, argument);
+      const bool can_move =
+          taken.contains(name) && real.rows() == RowCount(shape) && real.cols() == Columns(shape);
+      in.reals[argument.name] = read(can_move ? std::move(real) : Reshaped(real, shape));
     }
   }
   return in;
@@ -204,6 +212,20 @@ void Run(const Case& c, Tensors* tensors, int threads) {
   Run(c, c.op->implementations.front(), tensors, threads);
 }
 
+// The tensors that step `number` of a chain reads once, and no later one at all: weights are large.
+std::set<std::string> LastReads(const std::vector<StepCase>& steps, size_t number) {
+  std::multiset<std::string> reads;
+  std::set<std::string> last;
+  for (size_t i = number; i < steps.size(); ++i) {
+    for (const auto& [argument, name] : steps[i].step->tensors) {
+      reads.insert(name);
+      if (i == number) last.insert(name);
+    }
+  }
+  std::erase_if(last, [&](const std::string& name) { return reads.count(name) > 1; });
+  return last;
+}
+
 Places AllPlaces(const OpSpec& op, Place place) {
   Places places;
   for (const exact::RoundingPlace where : op.places) places[where] = place;
@@ -220,14 +242,16 @@ Expected Enclose(const Case& c, const Tensors& tensors, const Places& places,
   Expected expected;
   Values<Enclosure> values = InputsOf<Enclosure>(c, tensors);
   if (!c.op->is_chain()) {
-    Operands<Enclosure> in = OperandsOf(c, values, nullptr);
+    Operands<Enclosure> in = OperandsOf(c, &values, nullptr);
     in.places = places;
     exact::FindSecondReference(c.op->name).enclose(in, &expected.results);
     for (auto& [name, y] : expected.results.reals) y = exact::MayBeFlushed(std::move(y));
     return expected;
   }
-  for (const StepCase& next : StepsOf(c)) {
-    Operands<Enclosure> in = OperandsOf(next.c, values, &next.step->tensors);
+  const std::vector<StepCase> steps = StepsOf(c);
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const StepCase& next = steps[i];
+    Operands<Enclosure> in = OperandsOf(next.c, &values, &next.step->tensors, LastReads(steps, i));
     in.places = places;
     Results<Enclosure> out;
     exact::FindSecondReference(next.c.op->name).enclose(in, &out);
@@ -267,13 +291,13 @@ exact::Results<FloatMatrix> Evaluate(const Case& c, const Tensors& tensors, cons
   Results<FloatMatrix> results;
   Values<FloatMatrix> values = InputsOf<FloatMatrix>(c, tensors);
   if (!c.op->is_chain()) {
-    Operands<FloatMatrix> in = OperandsOf(c, values, nullptr);
+    Operands<FloatMatrix> in = OperandsOf(c, &values, nullptr);
     if (!round_output) in.output = Dtype::kF32;
     exact::Evaluate(c.op->name, profile, std::move(in), &results);
     return results;
   }
   for (const StepCase& next : StepsOf(c)) {
-    Operands<FloatMatrix> in = OperandsOf(next.c, values, &next.step->tensors);
+    Operands<FloatMatrix> in = OperandsOf(next.c, &values, &next.step->tensors);
     // A step's outputs are rounded together: never where a place of theirs is left out.
     bool rounds = true;
     for (const Argument& argument : next.c.op->arguments) {
