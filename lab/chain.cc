@@ -66,11 +66,13 @@ struct Values {
   std::map<std::string, Integers> integers;
 };
 
+// The inputs of a case that `wanted` names, or all.
 template <typename Real>
-Values<Real> InputsOf(const Case& c, const Tensors& tensors) {
+Values<Real> InputsOf(const Case& c, const Tensors& tensors,
+                      const std::set<std::string>* wanted = nullptr) {
   Values<Real> values;
   for (const Argument& argument : c.op->arguments) {
-    if (!IsInput(argument)) continue;
+    if (!IsInput(argument) || (wanted != nullptr && !wanted->contains(argument.name))) continue;
     const Tensor& tensor = tensors.at(argument.name);
     if (tensor.dtype == Dtype::kI64) {
       const int64_t* first = tensor.values<int64_t>();
@@ -212,7 +214,18 @@ void Run(const Case& c, Tensors* tensors, int threads) {
   Run(c, c.op->implementations.front(), tensors, threads);
 }
 
-// The tensors that step `number` of a chain reads once, and no later one at all: weights are large.
+// The tensors that step `number` of a chain names, and no step before it.
+std::set<std::string> FirstReads(const std::vector<StepCase>& steps, size_t number) {
+  std::set<std::string> first;
+  for (const auto& [argument, name] : steps[number].step->tensors) first.insert(name);
+  for (size_t i = 0; i < number; ++i) {
+    for (const auto& [argument, name] : steps[i].step->tensors) first.erase(name);
+  }
+  return first;
+}
+
+// The tensors that step `number` of a chain names once, and no later one at all. Weights are large,
+// and few of them have to be there at the same time.
 std::set<std::string> LastReads(const std::vector<StepCase>& steps, size_t number) {
   std::multiset<std::string> reads;
   std::set<std::string> last;
@@ -240,8 +253,9 @@ Expected Enclose(const Case& c, const Tensors& tensors, const Places& places,
                  const exact::Allowance& allowance) {
   const exact::Allowing allowing(allowance);
   Expected expected;
-  Values<Enclosure> values = InputsOf<Enclosure>(c, tensors);
+  Values<Enclosure> values;
   if (!c.op->is_chain()) {
+    values = InputsOf<Enclosure>(c, tensors);
     Operands<Enclosure> in = OperandsOf(c, &values, nullptr);
     in.places = places;
     exact::FindSecondReference(c.op->name).enclose(in, &expected.results);
@@ -251,6 +265,10 @@ Expected Enclose(const Case& c, const Tensors& tensors, const Places& places,
   const std::vector<StepCase> steps = StepsOf(c);
   for (size_t i = 0; i < steps.size(); ++i) {
     const StepCase& next = steps[i];
+    const std::set<std::string> read_now = FirstReads(steps, i);
+    Values<Enclosure> inputs = InputsOf<Enclosure>(c, tensors, &read_now);
+    values.reals.merge(inputs.reals);
+    values.integers.merge(inputs.integers);
     Operands<Enclosure> in = OperandsOf(next.c, &values, &next.step->tensors, LastReads(steps, i));
     in.places = places;
     Results<Enclosure> out;

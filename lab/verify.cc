@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -289,11 +290,12 @@ void Join(const std::vector<Case>& cases, const std::vector<CaseResult>& results
 template <typename Work>
 void RunCases(const std::vector<Case>& cases, int threads, OpReport* report, Work work) {
   std::vector<CaseResult> results(cases.size());
-  // Interleaved: neighbours in the list are alike, and alike in cost.
   const int64_t count = static_cast<int64_t>(cases.size());
   const int64_t workers = std::max<int64_t>(1, std::min<int64_t>(threads, count));
-  ParallelFor(workers, static_cast<int>(workers), [&](int64_t worker) {
-    for (int64_t i = worker; i < count; i += workers) {
+  // Whoever is free takes the next one: they differ a thousandfold in cost.
+  std::atomic<int64_t> next{0};
+  ParallelFor(workers, static_cast<int>(workers), [&](int64_t) {
+    for (int64_t i = next++; i < count; i = next++) {
       const Case& c = cases[static_cast<size_t>(i)];
       CaseResult& result = results[static_cast<size_t>(i)];
       try {
