@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <type_traits>
 
 #include "lab/errors.h"
@@ -65,11 +66,13 @@ struct Values {
   std::map<std::string, Integers> integers;
 };
 
+// The inputs of a case that `wanted` names, or all.
 template <typename Real>
-Values<Real> InputsOf(const Case& c, const Tensors& tensors) {
+Values<Real> InputsOf(const Case& c, const Tensors& tensors,
+                      const std::set<std::string>* wanted = nullptr) {
   Values<Real> values;
   for (const Argument& argument : c.op->arguments) {
-    if (!IsInput(argument)) continue;
+    if (!IsInput(argument) || (wanted != nullptr && !wanted->contains(argument.name))) continue;
     const Tensor& tensor = tensors.at(argument.name);
     if (tensor.dtype == Dtype::kI64) {
       const int64_t* first = tensor.values<int64_t>();
@@ -81,10 +84,13 @@ Values<Real> InputsOf(const Case& c, const Tensors& tensors) {
   return values;
 }
 
-// The operands of an op's case; `tensor_of` names the value that each argument is.
+// The operands of an op's case; `tensor_of` names the value that each argument is. The reals that
+// `taken` names are needed no more.
 template <typename Real>
-Operands<Real> OperandsOf(const Case& c, const Values<Real>& values,
-                          const std::map<std::string, std::string>* tensor_of) {
+Operands<Real> OperandsOf(const Case& c, Values<Real>* all_values,
+                          const std::map<std::string, std::string>* tensor_of,
+                          const std::set<std::string>& taken = {}) {
+  Values<Real>& values = *all_values;
   const auto read = [](Real x) {
     if constexpr (std::is_same_v<Real, Enclosure>) {
       return exact::MayBeFlushed(std::move(x));
@@ -103,7 +109,11 @@ Operands<Real> OperandsOf(const Case& c, const Values<Real>& values,
     if (argument.stored == Stored::kI64) {
       in.integers[argument.name] = values.integers.at(name);
     } else {
-      in.reals[argument.name] = read(Reshaped(values.reals.at(name), ShapeOf(c, argument)));
+      Real& real = values.reals.at(name);
+      const std::vector<int64_t> shape = ShapeOf(c, argument);
+      const bool can_move =
+          taken.contains(name) && real.rows() == RowCount(shape) && real.cols() == Columns(shape);
+      in.reals[argument.name] = read(can_move ? std::move(real) : Reshaped(real, shape));
     }
   }
   return in;
@@ -204,6 +214,31 @@ void Run(const Case& c, Tensors* tensors, int threads) {
   Run(c, c.op->implementations.front(), tensors, threads);
 }
 
+// The tensors that step `number` of a chain names, and no step before it.
+std::set<std::string> FirstReads(const std::vector<StepCase>& steps, size_t number) {
+  std::set<std::string> first;
+  for (const auto& [argument, name] : steps[number].step->tensors) first.insert(name);
+  for (size_t i = 0; i < number; ++i) {
+    for (const auto& [argument, name] : steps[i].step->tensors) first.erase(name);
+  }
+  return first;
+}
+
+// The tensors that step `number` of a chain names once, and no later one at all. Weights are large,
+// and few of them have to be there at the same time.
+std::set<std::string> LastReads(const std::vector<StepCase>& steps, size_t number) {
+  std::multiset<std::string> reads;
+  std::set<std::string> last;
+  for (size_t i = number; i < steps.size(); ++i) {
+    for (const auto& [argument, name] : steps[i].step->tensors) {
+      reads.insert(name);
+      if (i == number) last.insert(name);
+    }
+  }
+  std::erase_if(last, [&](const std::string& name) { return reads.count(name) > 1; });
+  return last;
+}
+
 Places AllPlaces(const OpSpec& op, Place place) {
   Places places;
   for (const exact::RoundingPlace where : op.places) places[where] = place;
@@ -218,16 +253,23 @@ Expected Enclose(const Case& c, const Tensors& tensors, const Places& places,
                  const exact::Allowance& allowance) {
   const exact::Allowing allowing(allowance);
   Expected expected;
-  Values<Enclosure> values = InputsOf<Enclosure>(c, tensors);
+  Values<Enclosure> values;
   if (!c.op->is_chain()) {
-    Operands<Enclosure> in = OperandsOf(c, values, nullptr);
+    values = InputsOf<Enclosure>(c, tensors);
+    Operands<Enclosure> in = OperandsOf(c, &values, nullptr);
     in.places = places;
     exact::FindSecondReference(c.op->name).enclose(in, &expected.results);
     for (auto& [name, y] : expected.results.reals) y = exact::MayBeFlushed(std::move(y));
     return expected;
   }
-  for (const StepCase& next : StepsOf(c)) {
-    Operands<Enclosure> in = OperandsOf(next.c, values, &next.step->tensors);
+  const std::vector<StepCase> steps = StepsOf(c);
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const StepCase& next = steps[i];
+    const std::set<std::string> read_now = FirstReads(steps, i);
+    Values<Enclosure> inputs = InputsOf<Enclosure>(c, tensors, &read_now);
+    values.reals.merge(inputs.reals);
+    values.integers.merge(inputs.integers);
+    Operands<Enclosure> in = OperandsOf(next.c, &values, &next.step->tensors, LastReads(steps, i));
     in.places = places;
     Results<Enclosure> out;
     exact::FindSecondReference(next.c.op->name).enclose(in, &out);
@@ -267,13 +309,13 @@ exact::Results<FloatMatrix> Evaluate(const Case& c, const Tensors& tensors, cons
   Results<FloatMatrix> results;
   Values<FloatMatrix> values = InputsOf<FloatMatrix>(c, tensors);
   if (!c.op->is_chain()) {
-    Operands<FloatMatrix> in = OperandsOf(c, values, nullptr);
+    Operands<FloatMatrix> in = OperandsOf(c, &values, nullptr);
     if (!round_output) in.output = Dtype::kF32;
     exact::Evaluate(c.op->name, profile, std::move(in), &results);
     return results;
   }
   for (const StepCase& next : StepsOf(c)) {
-    Operands<FloatMatrix> in = OperandsOf(next.c, values, &next.step->tensors);
+    Operands<FloatMatrix> in = OperandsOf(next.c, &values, &next.step->tensors);
     // A step's outputs are rounded together: never where a place of theirs is left out.
     bool rounds = true;
     for (const Argument& argument : next.c.op->arguments) {

@@ -164,16 +164,17 @@ int ExplainCommand(const std::string& topic) {
   return kPassed;
 }
 
-int GoldenMakeCommand(const std::vector<std::string>& ops, const std::string& out, int threads) {
-  WriteGolden(ops, out.empty() ? RepositoryRoot() : out, threads);
+int GoldenMakeCommand(const std::vector<std::string>& ops, const std::string& out, Suite suite,
+                      int threads) {
+  WriteGolden(ops, out.empty() ? RepositoryRoot() : out, suite, threads);
   Print(fmt::format("wrote golden/ops and golden/MANIFEST below {}\n",
                     out.empty() ? RepositoryRoot() : out));
   return kPassed;
 }
 
-int GoldenCheckCommand(int threads) {
+int GoldenCheckCommand(Suite suite, int threads) {
   int64_t hashed = 0;
-  const std::vector<std::string> problems = CheckGolden(RepositoryRoot(), threads, &hashed);
+  const std::vector<std::string> problems = CheckGolden(RepositoryRoot(), suite, threads, &hashed);
   for (const std::string& problem : problems) Print(fmt::format("FAILED {}\n", problem));
   const std::vector<OpReport> reports = Verify({.threads = threads}, {});
   int64_t bits = 0, failed = 0;

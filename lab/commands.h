@@ -17,8 +17,9 @@ struct ReportFiles {
 int VerifyCommand(const VerifyOptions& options, const ReportFiles& files);
 int ListCommand(bool json);
 int ExplainCommand(const std::string& topic);
-int GoldenMakeCommand(const std::vector<std::string>& ops, const std::string& out, int threads);
-int GoldenCheckCommand(int threads);
+int GoldenMakeCommand(const std::vector<std::string>& ops, const std::string& out, Suite suite,
+                      int threads);
+int GoldenCheckCommand(Suite suite, int threads);
 int GoldenShowCommand(const std::string& file, const std::string& path, int64_t count);
 int DoctorCommand();
 

@@ -20,6 +20,8 @@ namespace touchstone::lab {
 namespace {
 
 constexpr size_t kShownProblems = 20;
+// Of a case of the full suite alone that is computed in every check.
+constexpr int64_t kMostElements = int64_t{1} << 23;
 
 std::string ManifestFile(const std::string& root) { return root + "/golden/MANIFEST"; }
 
@@ -68,6 +70,25 @@ std::vector<Case> HashedCases() {
     }
   }
   return hashed;
+}
+
+// All of them are hashed.
+std::vector<Case> OfFullSuiteAlone(const OpSpec& op) {
+  std::set<std::string> others;
+  for (const Case& c : CasesOf(op)) others.insert(c.Name());
+  std::vector<Case> cases = CasesOf(op, Suite::kFull);
+  std::erase_if(cases, [&](const Case& c) { return others.contains(c.Name()); });
+  return cases;
+}
+
+int64_t ElementsOf(const Case& c) {
+  int64_t elements = 0;
+  for (const Argument& argument : c.op->arguments) {
+    int64_t count = 1;
+    for (const int64_t extent : ShapeOf(c, argument)) count *= extent;
+    elements += count;
+  }
+  return elements;
 }
 
 }  // namespace
@@ -129,7 +150,8 @@ Frozen ReadFrozen(const OpSpec& op) {
   return frozen;
 }
 
-void WriteGolden(const std::vector<std::string>& ops, const std::string& root, int threads) {
+void WriteGolden(const std::vector<std::string>& ops, const std::string& root, Suite suite,
+                 int threads) {
   std::vector<const OpSpec*> chosen;
   for (const std::string& name : ops) {
     const OpSpec* op = FindOp(name);
@@ -140,9 +162,11 @@ void WriteGolden(const std::vector<std::string>& ops, const std::string& root, i
   if (chosen.empty()) chosen = AllOps();
 
   // Entries of other files stay; those of the files that are written now are made anew.
-  golden::Manifest manifest;
-  if (!ops.empty() && std::filesystem::exists(ManifestFile(root))) {
-    manifest = golden::ReadManifest(ManifestFile(root));
+  golden::Manifest manifest, before;
+  for (const std::string& folder : {root, RepositoryRoot()}) {
+    if (!before.entries.empty() || !std::filesystem::exists(ManifestFile(folder))) continue;
+    before = golden::ReadManifest(ManifestFile(folder));
+    if (!ops.empty() && folder == root) manifest = before;
   }
   std::filesystem::create_directories(root + "/golden/ops");
   for (const OpSpec* op : chosen) {
@@ -151,7 +175,15 @@ void WriteGolden(const std::vector<std::string>& ops, const std::string& root, i
       return entry.first.starts_with(in_file) || entry.first.starts_with(hashed);
     });
 
-    const std::vector<Case> cases = CasesOf(*op);
+    if (suite != Suite::kFull) {
+      for (const Case& c : OfFullSuiteAlone(*op)) {
+        for (const Argument& argument : op->arguments) {
+          const auto entry = before.entries.find(HashName(c, argument.name));
+          if (entry != before.entries.end()) manifest.entries.insert(*entry);
+        }
+      }
+    }
+    const std::vector<Case> cases = CasesOf(*op, suite);
     std::vector<Made> results = MakeCases(cases, threads);
     golden::Writer writer(root + "/" + GoldenFile(op->name));
     for (size_t i = 0; i < cases.size(); ++i) {
@@ -178,7 +210,8 @@ void WriteGolden(const std::vector<std::string>& ops, const std::string& root, i
   golden::WriteManifest(ManifestFile(root), manifest);
 }
 
-std::vector<std::string> CheckGolden(const std::string& root, int threads, int64_t* tensors) {
+std::vector<std::string> CheckGolden(const std::string& root, Suite suite, int threads,
+                                     int64_t* tensors) {
   std::vector<std::string> problems;
   const auto note = [&](const std::string& problem) {
     if (problems.size() < kShownProblems) problems.push_back(problem);
@@ -206,7 +239,23 @@ std::vector<std::string> CheckGolden(const std::string& root, int threads, int64
     }
   }
   std::map<std::string, golden::Entry> again = ModelEntries(root, threads);
-  for (Made& made : MakeCases(HashedCases(), threads)) again.merge(made.entries);
+  std::vector<Case> hashed = HashedCases();
+  for (const OpSpec* op : AllOps()) {
+    for (Case& c : OfFullSuiteAlone(*op)) {
+      if (suite == Suite::kFull || ElementsOf(c) <= kMostElements) {
+        hashed.push_back(std::move(c));
+        continue;
+      }
+      for (const Argument& argument : op->arguments) {
+        const std::string name = HashName(c, argument.name);
+        seen.insert(name);
+        if (!manifest.entries.contains(name)) {
+          note(fmt::format("{}: not in golden/MANIFEST (`golden make --suite full`)", name));
+        }
+      }
+    }
+  }
+  for (Made& made : MakeCases(hashed, threads)) again.merge(made.entries);
   for (const auto& [name, made] : again) {
     const auto entry = manifest.entries.find(name);
     seen.insert(name);

@@ -6,6 +6,8 @@
 //   group attributes                       the op's attributes of the case (f64), seed, input class
 //
 // Of a case that is `hashed` the manifest alone knows: the hashes of its arguments after the run.
+// Those of cases of the full suite alone take a minute, and are computed where Suite::kFull is
+// asked for.
 #pragma once
 
 #include <map>
@@ -44,12 +46,16 @@ std::string BeforeName(const std::string& tensor);
 Tensors MakeGolden(const Case& c, int threads);
 
 // Writes the golden files of these ops (all, and the hashes of the repository's golden models,
-// where empty) below `root`, and the manifest anew.
-void WriteGolden(const std::vector<std::string>& ops, const std::string& root, int threads);
+// where empty) below `root`, and the manifest anew. Without Suite::kFull the hashes of the cases
+// of the full suite alone are taken over from the manifest below `root`, or else the repository's.
+void WriteGolden(const std::vector<std::string>& ops, const std::string& root, Suite suite,
+                 int threads);
 
 // The files, and hashed cases and the golden models' activations, computed again, against the
 // manifest; and the manifest against all of them: one line a problem, at most twenty. `tensors`
-// counts what was hashed.
-std::vector<std::string> CheckGolden(const std::string& root, int threads, int64_t* tensors);
+// counts what was hashed. Without Suite::kFull, of the cases of the full suite alone only those
+// with at most 2^23 elements are computed, and of the others it is seen that they have hashes.
+std::vector<std::string> CheckGolden(const std::string& root, Suite suite, int threads,
+                                     int64_t* tensors);
 
 }  // namespace touchstone::lab

@@ -97,8 +97,16 @@ int Main(int count, char** words) {
   CLI::App* make = golden->add_subcommand("make", "Writes golden/ops/*.h5 and golden/MANIFEST");
   make->add_option("ops", golden_ops, "ops and chains (default: all)");
   make->add_option("--out", out, "a folder in place of the repository's root");
+  std::string golden_suite = "default";
+  make->add_option("--suite", golden_suite,
+                   "full: the hashes of the larger cases too; default: they are taken over")
+      ->check(CLI::IsMember({"default", "full"}));
   CLI::App* check =
       golden->add_subcommand("check", "Files against the manifest, reference against the files");
+  check
+      ->add_option("--suite", golden_suite,
+                   "full: computes all larger cases too; default: the smallest of them")
+      ->check(CLI::IsMember({"default", "full"}));
   std::string file, path;
   int64_t shown = 8;
   CLI::App* show =
@@ -135,7 +143,10 @@ int Main(int count, char** words) {
   options.threads = threads;
   options.golden = !no_golden;
   options.exact = contract == "exact";
-  options.suite = suite == "full" ? lab::Suite::kFull : lab::Suite::kDefault;
+  const auto suite_of = [](const std::string& word) {
+    return word == "full" ? lab::Suite::kFull : lab::Suite::kDefault;
+  };
+  options.suite = suite_of(suite);
   if (!options.only_case.empty() && options.ops.size() != 1) {
     throw lab::UsageError("--case needs exactly one op before it");
   }
@@ -150,8 +161,9 @@ int Main(int count, char** words) {
   }
   if (list->parsed()) return lab::ListCommand(json_list);
   if (explain->parsed()) return lab::ExplainCommand(topic);
-  if (make->parsed()) return lab::GoldenMakeCommand(golden_ops, out, threads);
-  if (check->parsed()) return lab::GoldenCheckCommand(threads);
+  if (make->parsed())
+    return lab::GoldenMakeCommand(golden_ops, out, suite_of(golden_suite), threads);
+  if (check->parsed()) return lab::GoldenCheckCommand(suite_of(golden_suite), threads);
   if (show->parsed()) return lab::GoldenShowCommand(file, path, shown);
   if (doctor->parsed()) return lab::DoctorCommand();
   return lab::kUsage;

@@ -4,9 +4,13 @@
 //
 //   Staged<static_cast<decltype(RmsNorm<float>)*>(rmsnorm::block_per_row)>::Call(x, weight, eps, y)
 //
-// The kernel is watched: a band of NaNs lies before and behind every tensor on the device, and each
-// band and each const tensor must be there unchanged afterwards. What is not const begins on the
-// device as it is on the host, so that a host's poison is the device's.
+// The kernel is watched: a band lies before and behind every tensor on the device, and each band
+// and each const tensor must be there unchanged afterwards. What is not const begins on the device
+// as it is on the host, so that a host's poison is the device's.
+//
+// The bands hold NaNs in one call and large numbers in the next: a kernel that writes the bits of
+// one, or reads one and ignores what it is, does not do so to the other. The lab runs each case
+// twice.
 #pragma once
 
 #include <algorithm>
@@ -31,6 +35,16 @@ inline double& SecondsOfLastCall() {
   return seconds;
 }
 
+// What is in every byte of the guard bands, in the calling thread's call.
+inline std::byte& FillOfGuards() {
+  thread_local std::byte fill{0x7f};
+  return fill;
+}
+
+inline void ChangeFillOfGuards() {
+  FillOfGuards() = FillOfGuards() == std::byte{0xff} ? std::byte{0x7f} : std::byte{0xff};
+}
+
 // Memory of the device between two guard bands.
 class GuardedMemory {
  public:
@@ -38,7 +52,7 @@ class GuardedMemory {
 
   explicit GuardedMemory(size_t bytes)
       : bytes_(bytes), device_(static_cast<int64_t>(bytes + 2 * kGuard)) {
-    const std::vector<std::byte> guard(kGuard, kFill);
+    const std::vector<std::byte> guard(kGuard, fill_);
     simt::CopyToDevice(device_.data(), guard.data(), kGuard);
     simt::CopyToDevice(data() + bytes_, guard.data(), kGuard);
   }
@@ -52,15 +66,13 @@ class GuardedMemory {
   }
 
  private:
-  static constexpr std::byte kFill{0xff};
-
-  static std::string Damage(const std::byte* device, bool before, const std::string& where) {
+  std::string Damage(const std::byte* device, bool before, const std::string& where) const {
     std::vector<std::byte> band(kGuard);
     simt::CopyToHost(band.data(), device, kGuard);
     size_t count = 0, nearest = 0;
     for (size_t i = 0; i < kGuard; ++i) {
       const size_t at = before ? i : kGuard - 1 - i;  // towards the tensor
-      if (band[at] == kFill) continue;
+      if (band[at] == fill_) continue;
       ++count;
       nearest = kGuard - 1 - i;
     }
@@ -69,6 +81,7 @@ class GuardedMemory {
            ", the nearest " + std::to_string(nearest) + " bytes away; ";
   }
 
+  const std::byte fill_ = FillOfGuards();
   size_t bytes_;
   simt::DeviceBuffer<std::byte> device_;
 };
@@ -186,6 +199,7 @@ struct Staged;
 template <typename... Parameters, void (*kFunction)(Parameters...)>
 struct Staged<kFunction> {
   static void Call(Parameters... parameters) {
+    ChangeFillOfGuards();
     const std::tuple<OnDevice<Parameters>...> staged(parameters...);
     simt::Timer timer;
     timer.Start();

@@ -79,7 +79,9 @@ typedef struct {
   const touchstone_tensor* inputs;
   const touchstone_tensor* outputs;
   const touchstone_attribute* attributes;
-  void* workspace; /* what `workspace` asked for, aligned to 256 bytes; holds NaN */
+  /* What `workspace` asked for, aligned to 256 bytes; holds NaN, or in some calls another filling.
+   */
+  void* workspace;
   uint64_t workspace_bytes;
   void* stream; /* a cudaStream_t where the device is TOUCHSTONE_CUDA, else null */
 } touchstone_call;

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <stdexcept>
 
@@ -21,7 +20,9 @@ constexpr size_t kLeastGuard = 4096, kMostGuard = 65536, kPage = 4096;
 // Above this, memory that a smaller case does not need goes back to the system.
 constexpr size_t kKeptBytes = size_t{1} << 30;
 
-constexpr std::byte kGuard{0xff};
+constexpr std::byte GuardOf(Poison poison) {
+  return poison == Poison::kNan ? std::byte{0xff} : std::byte{0x7f};
+}
 
 [[noreturn]] void Fail(const char* what) {
   throw std::runtime_error(
@@ -30,26 +31,19 @@ constexpr std::byte kGuard{0xff};
 
 size_t RoundUp(size_t x, size_t step) { return (x + step - 1) / step * step; }
 
-bool IsWhole(const std::byte* from, size_t bytes) {
-  static const auto ones = [] {
-    std::array<std::byte, kLeastGuard> all;
-    all.fill(kGuard);
-    return all;
-  }();
-  for (size_t i = 0; i < bytes; i += ones.size()) {
-    if (std::memcmp(from + i, ones.data(), std::min(ones.size(), bytes - i)) != 0) return false;
-  }
-  return true;
+bool IsWhole(const std::byte* from, size_t bytes, std::byte guard) {
+  // Each byte is the one before it.
+  return bytes == 0 || (*from == guard && std::memcmp(from, from + 1, bytes - 1) == 0);
 }
 
 struct Damage {
   size_t first = 0, last = 0, count = 0;
 };
 
-Damage DamageOf(const std::byte* from, size_t bytes) {
+Damage DamageOf(const std::byte* from, size_t bytes, std::byte guard) {
   Damage damage;
   for (size_t i = 0; i < bytes; ++i) {
-    if (from[i] == kGuard) continue;
+    if (from[i] == guard) continue;
     if (damage.count++ == 0) damage.first = i;
     damage.last = i;
   }
@@ -97,7 +91,7 @@ size_t GuardedArena::Add(const std::string& name, size_t bytes, size_t alignment
   return blocks_.size() - 1;
 }
 
-void GuardedArena::Finish() {
+void GuardedArena::Finish(Poison poison) {
   const size_t needed = RoundUp(End(), kPage);
   if (needed > file_bytes_) {
     if (ftruncate(fd_, static_cast<off_t>(needed)) != 0) Fail("ftruncate");
@@ -105,12 +99,14 @@ void GuardedArena::Finish() {
   }
   if (touched_bytes_ > kKeptBytes && needed < touched_bytes_ / 4) Release(needed);
   touched_bytes_ = std::max(touched_bytes_, needed);
-  if (blocks_ == filled_) return;
+  const std::byte guard = GuardOf(poison);
+  if (blocks_ == filled_ && guard == guard_) return;
   for (const Block& block : blocks_) {
     const size_t end = block.offset + block.bytes;
-    std::memset(base_ + block.before, 0xff, block.offset - block.before);
-    std::memset(base_ + end, 0xff, block.after - end);
+    std::fill_n(base_ + block.before, block.offset - block.before, guard);
+    std::fill_n(base_ + end, block.after - end, guard);
   }
+  guard_ = guard;
   filled_ = blocks_;
 }
 
@@ -128,15 +124,15 @@ std::vector<std::string> GuardedArena::Breaches() {
   for (const Block& block : blocks_) {
     const std::byte* before = base_ + block.before;
     const size_t before_bytes = block.offset - block.before;
-    if (!IsWhole(before, before_bytes)) {
-      const Damage damage = DamageOf(before, before_bytes);
+    if (!IsWhole(before, before_bytes, guard_)) {
+      const Damage damage = DamageOf(before, before_bytes, guard_);
       breaches.push_back(
           fmt::format("writes {} before the beginning of {}, the nearest {} before it",
                       Bytes(damage.count), block.name, Bytes(before_bytes - damage.last - 1)));
     }
     const size_t end = block.offset + block.bytes;
-    if (!IsWhole(base_ + end, block.after - end)) {
-      const Damage damage = DamageOf(base_ + end, block.after - end);
+    if (!IsWhole(base_ + end, block.after - end, guard_)) {
+      const Damage damage = DamageOf(base_ + end, block.after - end, guard_);
       breaches.push_back(fmt::format("writes {} past the end of {}, the first {} after it",
                                      Bytes(damage.count), block.name, Bytes(damage.first)));
     }

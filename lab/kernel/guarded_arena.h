@@ -3,8 +3,12 @@
 // A run's blocks lie in the order in which they are added, from the arena's beginning on: the same
 // sizes get the same addresses in the next run, so that a kernel which remembers what it read at an
 // address is given other data there. Directly before and after each block lie guard bands of at
-// least 4096 bytes, all bits set: NaN in f32 and bf16, -1 in i64, so that what is read there is
-// seen in the result. What is written there is found by the check, unless it is the same bits.
+// least 4096 bytes. What is read there is seen in the result, and what is written there is found by
+// the check, in one of two runs with different poison at least:
+//
+//   Poison::kNan     0xff in every byte: NaN in f32 and bf16, -1 in i64
+//   Poison::kFinite  0x7f in every byte: 2^127.99 in f32 and bf16, 9 * 10^18 in i64, for whoever
+//                    ignores a NaN (fmax, a comparison) or writes the other bits
 //
 // All of this is done by the lab, through its own mapping.
 #pragma once
@@ -13,6 +17,8 @@
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "lab/kernel/kernel.h"
 
 namespace touchstone::lab {
 
@@ -31,7 +37,7 @@ class GuardedArena {
   // that wide, but at most 64 KiB.
   size_t Add(const std::string& name, size_t bytes, size_t alignment, size_t row_bytes);
   // Makes the memory, and fills the guard bands where they may not be whole.
-  void Finish();
+  void Finish(Poison poison);
 
   // What the run's blocks and bands take, from the arena's beginning on.
   size_t bytes() const { return End(); }
@@ -53,6 +59,7 @@ class GuardedArena {
   int fd_ = -1;
   std::byte* base_ = nullptr;
   size_t file_bytes_ = 0, touched_bytes_ = 0;
+  std::byte guard_{};                   // in every byte of the bands
   std::vector<Block> blocks_, filled_;  // filled_: the layout whose bands are whole
 };
 

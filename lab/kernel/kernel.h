@@ -27,7 +27,8 @@ struct KernelInfo {
 };
 
 // What an output holds before the run. Two runs with different poison tell an element that was
-// never written from one that happens to equal the poison.
+// never written from one that happens to equal the poison. The guard bands about a plug-in's
+// tensors, and its workspace, have other bits in the two as well (guarded_arena.h).
 enum class Poison {
   kNan,     // all bits set
   kFinite,  // 0x5a in every byte

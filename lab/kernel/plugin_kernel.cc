@@ -124,7 +124,7 @@ class PluginKernel::Session {
     strays = worker_->DrainStrays() || strays;
     Place(c, options);
     if (!MakeWorkspace(&result, &strays)) return Closed(std::move(result), strays, inputs);
-    arena_.Finish();
+    arena_.Finish(options.poison);
     request_.arena_bytes = arena_.bytes();
     Fill(inputs, options.poison);
     Exchange(MessageKind::kRun, &result, &strays);
@@ -251,7 +251,8 @@ class PluginKernel::Session {
       if (placed.bytes > 0) std::memcpy(data, tensor.data.data(), placed.bytes);
     }
     if (request_.workspace_bytes > 0) {
-      std::memset(arena_.data(workspace_block_), 0xff, request_.workspace_bytes);
+      std::memset(arena_.data(workspace_block_), poison == Poison::kNan ? 0xff : 0x7f,
+                  request_.workspace_bytes);
     }
     is_filled_ = true;
   }

@@ -23,8 +23,9 @@
 //
 // What is not prevented: a kernel may kill other processes of its user (the lab too), fork faster
 // than it can be killed, take memory that is shared on purpose (mmap with MAP_SHARED), read and
-// write the user's files, and write the bits of a guard band into it. Kernels on CUDA devices
-// (cuda_device.h) have no limit of memory.
+// write the user's files, and write the bits of a guard band into it (in a run with other poison
+// they are other bits: guarded_arena.h). Kernels on CUDA devices (cuda_device.h) have no limit of
+// memory.
 #pragma once
 
 #include <cstdint>

@@ -45,6 +45,9 @@ TOUCHSTONE_OP_SPEC(attention_block) = {
                            {"normal",
                             {{'T', 35}, {'C', 64}, {'H', 5}, {'G', 1}, {'D', 128}, {'S', 40}},
                             {{"first", 5}, {"chunk", 16}}},
+                           {"integers",
+                            {{'T', 2}, {'C', 5120}, {'H', 40}, {'G', 8}, {'D', 128}, {'S', 4}},
+                            {{"first", 2}}},
                            {"real",
                             {{'T', 3}, {'C', 160}, {'H', 5}, {'G', 1}, {'D', 32}, {'S', 144}},
                             {{"first", 141}, {"chunk", 128}}}}),
@@ -79,7 +82,8 @@ TOUCHSTONE_OP_SPEC(attention_block) = {
         "and 7 read cached keys, 8 reads itself alone, and row 9 of the cache is never read. T = 1 "
         "is a step of decoding, T = S a prefill from an empty cache; H = G times 2 and times 3 "
         "share keys differently. The cache holds what every later step will read, so keys and "
-        "values are outputs too, rounded to storage whatever a kernel skips on the way",
+        "values are outputs too, rounded to storage whatever a kernel skips on the way. One case "
+        "has all published widths: 5120 channels, 40 query heads over 8 of keys, each of 128",
     .derive =
         [](Sizes* sizes) {
           sizes->insert_or_assign('Q', sizes->at('H') * sizes->at('D'));

@@ -29,6 +29,8 @@ TOUCHSTONE_OP_SPEC(linear) = {
                            {"normal", {{'T', 1}, {'C', 16384}, {'F', 16}}},
                            {"normal", {{'T', 1}, {'C', 8}, {'F', 16384}}},
                            {"normal", {{'T', 35}, {'C', 64}, {'F', 64}}},
+                           {"normal", {{'T', 100}, {'C', 40}, {'F', 130}}},
+                           {"normal", {{'T', 400}, {'C', 24}, {'F', 130}}},
                            {"nans", {{'T', 12}, {'C', 64}, {'F', 64}}},
                            {"zeros_first", {{'T', 12}, {'C', 64}, {'F', 64}}},
                            {"zeros_second", {{'T', 12}, {'C', 64}, {'F', 64}}},
@@ -54,7 +56,8 @@ TOUCHSTONE_OP_SPEC(linear) = {
         "512, 513 and 1030 lie about the slices of 512, 5120 is the published width; C = 0 must "
         "give +0; 65 outputs lie about the reference's own row of 64; class witness has one weight "
         "of 1 in each row, so that every output is one input, exactly, and a wrong index cannot "
-        "hide in a sum",
+        "hide in a sum. With 100 and 400 rows and 130 columns a tile of 64 or 128 of either is "
+        "full, and a last one is not",
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
           if (c.input_class != "witness" || argument.name != "weight") return false;

@@ -29,6 +29,7 @@ TOUCHSTONE_OP_SPEC(rope_qk_norm) = {
                            {"normal", {{'T', 2}, {'H', 5}, {'D', 70}}},
                            {"normal", {{'T', 4}, {'H', 40}, {'D', 128}}},
                            {"normal", {{'T', 35}, {'H', 5}, {'D', 128}}},
+                           {"normal", {{'T', 2}, {'H', 3}, {'D', 256}}},
                            {"real", {{'T', 4}, {'H', 5}, {'D', 32}}}})}),
     // [doc: example]
     .examples = {{
@@ -45,7 +46,8 @@ TOUCHSTONE_OP_SPEC(rope_qk_norm) = {
     .reason =
         "what a fused kernel does to queries and keys of a layer with RoPE. Angles are quarter "
         "turns (the integer classes stay exact) and turns with cosine and sine 0.6 and 0.8; one "
-        "pair and the published head of 128 are the ends of the width",
+        "pair and the published head of 128 are the ends of the width, and of 256 each lane of the "
+        "norm has one element",
     .derive = [](Sizes* sizes) { sizes->insert_or_assign('J', sizes->at('D') / 2); },
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {

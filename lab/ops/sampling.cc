@@ -52,6 +52,7 @@ TOUCHSTONE_OP_SPEC(sampling) = {
                     {"normal", {}, {{"temperature", 3}, {"sampling_seed", 4294967301}}}},
                    Hashed({{"normal", {{'B', 1}, {'V', 202048}}},
                            {"normal", {{'B', 2}, {'V', 202048}}, {{"temperature", 0}}},
+                           {"normal", {{'B', 1}, {'V', 1600000}}, {{"temperature", 0}}},
                            {"ties", {{'B', 1}, {'V', 202048}}, {{"temperature", 1}, {"top_p", 1}}},
                            {"real", {{'B', 4}, {'V', 264}}}})}),
     // [doc: example]
@@ -77,7 +78,8 @@ TOUCHSTONE_OP_SPEC(sampling) = {
         "each, 2 % together: a sum in binary32 loses a tenth of them, weights of 20 bits lose all, "
         "and the seed is one whose draw falls among them, on an id beyond 15 bits. The seed 18700 "
         "puts u so close behind an edge of 1030 equal weights that its lowest 40 bits decide. One "
-        "seed passes 32 bits, and the second position is the largest",
+        "seed passes 32 bits, and the second position is the largest. Of 1,600,000 tokens any "
+        "kernel has to take more than one piece of a row",
     .fill =
         [](const Case& c, const Argument& argument, uint32_t tensor, Tensor* out) {
           const bool tail = c.input_class == "tail", infinities = c.input_class == "infinities";

@@ -267,11 +267,33 @@ Enclosure ContractOperands(const Enclosure& a, const Enclosure& b) {
   return y;
 }
 
+// A dozen matrices of b's size at once: of a large b they would be gigabytes.
+constexpr int64_t kLargeB = int64_t{1} << 22, kBlock = int64_t{1} << 20;
+
+Enclosure ContractBlocks(const Enclosure& a, const Enclosure& b) {
+  Enclosure y;
+  y.value = y.lower = y.upper = Matrix::Zero(a.rows(), b.rows());
+  y.undecidable = Mask::Constant(a.rows(), b.rows(), false);
+  const int64_t rows = std::max<int64_t>(1, kBlock / b.cols());
+  for (int64_t j = 0; j < b.rows(); j += rows) {
+    const int64_t count = std::min(rows, b.rows() - j);
+    const Enclosure block =
+        ContractOperands(a, {b.value.middleRows(j, count), b.lower.middleRows(j, count),
+                             b.upper.middleRows(j, count), b.undecidable.middleRows(j, count)});
+    y.value.middleCols(j, count) = block.value;
+    y.lower.middleCols(j, count) = block.lower;
+    y.upper.middleCols(j, count) = block.upper;
+    y.undecidable.middleCols(j, count) = block.undecidable;
+  }
+  return y;
+}
+
 }  // namespace
 
 Enclosure Contract(const Enclosure& a, const Enclosure& b) {
-  if (OperandError() == 0.0) return ContractOperands(a, b);
-  return ContractOperands(AsOperand(a), AsOperand(b));
+  const auto contract = b.value.size() > kLargeB ? ContractBlocks : ContractOperands;
+  if (OperandError() == 0.0) return contract(a, b);
+  return contract(AsOperand(a), AsOperand(b));
 }
 
 }  // namespace touchstone::exact

@@ -66,17 +66,13 @@ struct Shape {
 };
 
 constexpr Shape kShapes[] = {
-    // Tiles of 64 and of 128 rows, and a second of columns.
-    {"linear", "normal/C40_F130_T100"},
-    {"linear", "normal/C24_F130_T400"},
     // Groups of slices of which some warps have none; a stage that begins where the row ends.
     {"linear", "normal/C9000_F3_T1"},
     {"linear", "normal/C1088_F3_T1"},
     // Rows that are wide and do not fit into registers.
     {"rmsnorm", "normal/C5128_T2"},
     {"residual_add_rmsnorm", "normal/C5128_T2"},
-    // Heads of a whole warp.
-    {"rope_qk_norm", "normal/D256_H3_T2"},
+    // A head wider than the lanes of the norm.
     {"rope_qk_norm", "normal/D516_H1_T2"},
     // More than 32 blocks of keys to merge; two keys, a block each, whose scores are below 0; a
     // slice of q.k that would end a slab past D, and many slabs.
@@ -98,9 +94,8 @@ constexpr Shape kShapes[] = {
     {"rope_frequencies",
      "scaled/D2_factor=8_high_freq_factor=31.5_llama3=1_original_max_position_embeddings="
      "197.92034912109375"},
-    // A token in a later round of its thread, and in a later piece of it; a second piece.
+    // A token in a later round of its thread, and in a later piece of it.
     {"sampling", "normal/B4_V3000_temperature=0"},
-    {"sampling", "normal/B1_V1600000_temperature=0"},
     {"sampling", "zeros/B4_V2560_top_p=0.5"},
     // More keys in a chunk than blocks of memory.
     {"attention", "normal/D8_G2_H4_S7_T4_chunk=1099511627776"},

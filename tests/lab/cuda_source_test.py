@@ -15,6 +15,10 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from time_limits import stretched
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROWS = ROOT / "docs" / "examples" / "rms_norm_rows.cu"
 ELEMENTS = ROOT / "tests" / "lab" / "cuda" / "swiglu_elements.cu"
@@ -41,7 +45,7 @@ class Checks:
         ran = subprocess.run([self.program, "verify", op, "--kernel", file, *map(str, flags)],
                              cwd=self.folder, env=environment or self.environment,
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, timeout=200, check=False)
+                             stderr=subprocess.STDOUT, timeout=stretched(200), check=False)
         left = list(self.temporary.iterdir())
         self.expect(f"nothing is left in the temporary folder: {file}", not left, left)
         return ran.returncode, ran.stdout.decode()
@@ -260,12 +264,13 @@ constexpr long a4 = Steps(3000004), a5 = Steps(3000005), a6 = Steps(3000006), a7
                                cwd=checks.folder, env=checks.environment,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     begin = time.monotonic()
-    while not list(checks.temporary.glob("*/said.txt")) and time.monotonic() - begin < 20:
+    while (not list(checks.temporary.glob("*/said.txt")) and
+           time.monotonic() - begin < stretched(20)):
         time.sleep(0.01)
     checks.expect("the compiler was there when the signal came",
                   bool(list(checks.temporary.glob("*/said.txt"))) and running.poll() is None)
     running.send_signal(signal.SIGTERM)
-    code = running.wait(timeout=20)
+    code = running.wait(timeout=stretched(20))
     checks.expect("a signal ends the program as it should", code == -signal.SIGTERM, code)
     left = list(checks.temporary.iterdir())
     checks.expect("a signal leaves no folder", not left, left)
@@ -276,7 +281,8 @@ def check_fuzz(checks):
         "c = j; c < C; c += 256) sum", "c = j; c < C - 1; c += 256) sum"))
     ran = subprocess.run([checks.program, "fuzz", "rmsnorm", "--kernel", wrong, "--time", "20s"],
                          cwd=checks.folder, env=checks.environment, stdin=subprocess.DEVNULL,
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         timeout=stretched(120), check=False)
     checks.expect("fuzz finds what is wrong", ran.returncode == 1, ran.stdout.decode())
 
 

@@ -12,6 +12,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from time_limits import stretched
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "docs/examples/rmsnorm_numpy.py"
 
@@ -45,7 +49,7 @@ class Checks:
 
     def run(self, *words, root=ROOT):
         ran = subprocess.run([self.program, *map(str, words)], stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, timeout=60, check=False,
+                             stderr=subprocess.STDOUT, timeout=stretched(60), check=False,
                              env={**os.environ, "TOUCHSTONE_ROOT": str(root)})
         return ran.returncode, ran.stdout.decode()
 
@@ -67,7 +71,7 @@ def example(checks, text, inputs, outputs):
     script = checks.file("example.py")
     script.write_text(text, encoding="utf-8")
     subprocess.run([sys.executable, script, checks.file(inputs), checks.file(outputs)], check=True,
-                   timeout=60)
+                   timeout=stretched(60))
 
 
 def check_example(checks):
@@ -269,7 +273,7 @@ def check_given(checks):
     source, library = checks.file("mine.c"), checks.file("mine.so")
     checks.run("new", "rmsnorm", "--out", source)
     subprocess.run(["gcc", "-std=c99", "-O2", "-shared", "-fPIC", f"-I{ROOT}/lab/include", source,
-                    "-o", library, "-lm"], check=True, timeout=60)
+                    "-o", library, "-lm"], check=True, timeout=stretched(60))
     words = ["verify", "rmsnorm", "--inputs", checks.file(given), "--kernel", library]
     code, text = checks.run(*words, "--case", PATH[8:])
     checks.expect("a kernel is run on given values", code == 0 and "given" in text and

@@ -3,6 +3,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "lab/errors.h"
 #include "lab/golden_ops.h"
@@ -29,6 +30,25 @@ TEST(HashedCases, AChangedOrMissingHashIsADifference) {
   const auto missing = HashDifference(c, frozen, "weight", tensors.at("weight"));
   ASSERT_TRUE(missing.has_value());
   EXPECT_EQ(missing->got, "no hash of it in golden/MANIFEST");
+}
+
+TEST(HashedCases, EveryCaseOfTheFullSuiteIsFrozen) {
+  int larger = 0;
+  for (const OpSpec* op : AllOps()) {
+    const size_t in_default_suite = CasesOf(*op).size();
+    const std::vector<Case> all = CasesOf(*op, Suite::kFull);
+    if (all.size() == in_default_suite) continue;
+    const Frozen frozen = ReadFrozen(*op);
+    for (const Case& c : all) {
+      if (!c.hashed) continue;
+      for (const Argument& argument : op->arguments) {
+        EXPECT_TRUE(frozen.entries.contains(HashName(c, argument.name)))
+            << HashName(c, argument.name);
+      }
+    }
+    larger += static_cast<int>(all.size() - in_default_suite);
+  }
+  EXPECT_GE(larger, 30);
 }
 
 TEST(RecordedInputs, AreTheModelsOwn) {

@@ -22,6 +22,7 @@
 #include "lab/chain.h"
 #include "lab/input_class.h"
 #include "lab/judge.h"
+#include "lab/kernel/kernel_verify.h"
 #include "lab/worker/protocol.h"
 #include "tests/temporary_folder.h"
 
@@ -144,6 +145,35 @@ TEST(PluginKernel, StrayWritesAreFoundAndNamed) {
     ExpectSays(result.what, what);
     EXPECT_TRUE(result.outputs.contains("y")) << name;
   }
+}
+
+// Neither what is written nor what is read can agree with both fillings of bands and workspace.
+TEST(PluginKernel, TheBitsOfAGuardBandAreSeenInTheOtherRun) {
+  const std::string past = "writes 4 bytes past the end of y, the first 0 bytes after it";
+  const struct {
+    const char* name;
+    Poison unseen;
+    std::string breach;
+  } kernels[] = {{"ones_after", Poison::kNan, past},
+                 {"large_after", Poison::kFinite, past},
+                 {"ignores_nan", Poison::kNan, ""},
+                 {"trusts_workspace", Poison::kNan, ""}};
+  for (const auto& [name, unseen, breach] : kernels) {
+    PluginKernel kernel(kKernels + ":touchstone_" + name, RmsNormSpec(), Limits());
+    for (const Poison poison : {Poison::kNan, Poison::kFinite, Poison::kNan}) {
+      const RunResult result = RunOn(&kernel, SmallCase(), {.poison = poison});
+      EXPECT_EQ(IsRight(SmallCase(), result), poison == unseen) << name << ": " << result.what;
+      if (poison != unseen && !breach.empty()) {
+        EXPECT_EQ(result.what, breach) << name;
+      }
+    }
+    KernelOptions options;
+    options.smallest = true;
+    options.decoys = false;
+    const KernelReport report = JudgeKernel(RmsNormSpec(), &kernel, options);
+    EXPECT_EQ(report.verdict, Verdict::kFailed) << name;
+  }
+  ExpectNoChild();
 }
 
 TEST(PluginKernel, OneStrayWriteIsBlamedOnOneRun) {
@@ -410,6 +440,12 @@ TEST(PluginKernel, OnADeviceTheSameIsChecked) {
   }
   EXPECT_EQ(Conduct("after_on_cuda").what,
             "writes 4 bytes before the beginning of y, the nearest 0 bytes before it");
+  {
+    PluginKernel kernel(kKernels + ":touchstone_ones_after_on_cuda", RmsNormSpec(), Limits());
+    EXPECT_TRUE(IsRight(SmallCase(), RunOn(&kernel, SmallCase())));
+    EXPECT_EQ(RunOn(&kernel, SmallCase(), {.poison = Poison::kFinite}).what,
+              "writes 4 bytes past the end of y, the first 0 bytes after it");
+  }
   const RunResult fails = Conduct("fails_on_cuda");
   EXPECT_EQ(fails.state, RunState::kCrashed);
   EXPECT_EQ(fails.what, "after run: CUDA error 700, pretended");

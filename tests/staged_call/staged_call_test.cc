@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <vector>
@@ -37,6 +38,19 @@ void WritesInput(View<const Storage, 'T', 'C'> x, View<Storage, 'T', 'C'> y, int
   auto* input = const_cast<Storage*>(x.data);
   simt::Launch({.grid = dim3(1), .block = dim3(1)}, AddOne<Storage>, x.data, input, int64_t{2},
                int64_t{3});
+}
+
+// Right, but for an element past the end of y that gets kByte in every byte.
+template <typename Storage>
+__global__ void FillOne(Storage* y, int64_t i, int byte) {
+  std::memset(static_cast<void*>(&y[i]), byte, sizeof *y);
+}
+
+template <typename Storage, int kByte>
+void FillsPast(View<const Storage, 'T', 'C'> x, View<Storage, 'T', 'C'> y, int) {
+  Shifted<Storage, 0, 0>(x, y, 0);
+  simt::Launch({.grid = dim3(1), .block = dim3(1)}, FillOne<Storage>, y.data,
+               Extent<'T'>(x, y) * Extent<'C'>(x, y), kByte);
 }
 
 template <typename Storage, auto kFunction>
@@ -84,6 +98,17 @@ TYPED_TEST(StagedCall, OneElementBeyondIsSeen) {
   EXPECT_EQ(before.said, "writes " + bytes +
                              " bytes before the beginning of argument 2 (TC), the nearest 0 bytes "
                              "away");
+}
+
+// Whoever writes the bits of a band is seen in the call before or after.
+TYPED_TEST(StagedCall, TheBitsOfABandAreSeenInOneOfTwoCalls) {
+  const Trial<TypeParam, FillsPast<TypeParam, 0xff>> ones[2];
+  EXPECT_NE(ones[0].said.empty(), ones[1].said.empty()) << ones[0].said << ones[1].said;
+  const Trial<TypeParam, FillsPast<TypeParam, 0x7f>> large[2];
+  EXPECT_NE(large[0].said.empty(), large[1].said.empty()) << large[0].said << large[1].said;
+  const std::string bytes = std::to_string(sizeof(TypeParam));
+  EXPECT_EQ(large[0].said + large[1].said,
+            "writes " + bytes + " bytes past the end of argument 2 (TC), the nearest 0 bytes away");
 }
 
 TYPED_TEST(StagedCall, AChangedInputIsSeen) {

@@ -17,6 +17,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from time_limits import stretched
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SEVERAL_LAUNCHES = {"moe_block", "attention_block", "nope_attention_block"}
@@ -38,7 +42,7 @@ class Checks:
 
     def run(self, *words):
         ran = subprocess.run([*map(str, words)], cwd=self.folder, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, timeout=120, check=False)
+                             stderr=subprocess.STDOUT, timeout=stretched(120), check=False)
         return ran.returncode, ran.stdout.decode()
 
     def judge(self, op, library, *flags):

@@ -11,6 +11,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from time_limits import stretched
+
 
 class Checks:
     def __init__(self, program, folder):
@@ -29,8 +33,8 @@ class Checks:
             report = pathlib.Path(folder) / "report.json"
             ran = subprocess.run(
                 [self.program, "verify", "linear", "--kernel", f"{self.folder}/{kernel}", "--json",
-                 report, *flags], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120,
-                check=False)
+                 report, *flags], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                timeout=stretched(120), check=False)
             read = json.loads(report.read_text())["reports"][0] if report.exists() else {}
             return ran.returncode, ran.stdout.decode(), read
 

@@ -71,6 +71,35 @@ static int after_once(const touchstone_call* call) {
 }
 KERNEL(after_once);
 
+/* The bits of a guard band, past the end of y. */
+static int FillAfter(const touchstone_call* call, int byte) {
+  const touchstone_tensor* y = &call->outputs[0];
+  RmsNorm(call);
+  memset((char*)y->data + y->strides[0] * y->shape[0] * (y->dtype.bits / 8), byte, 4);
+  return 0;
+}
+static int ones_after(const touchstone_call* call) { return FillAfter(call, 0xff); }
+KERNEL(ones_after);
+static int large_after(const touchstone_call* call) { return FillAfter(call, 0x7f); }
+KERNEL(large_after);
+
+/* Reads an element past the end of x, and would not notice a NaN. */
+static int ignores_nan(const touchstone_call* call) {
+  const touchstone_tensor *x = &call->inputs[0], *y = &call->outputs[0];
+  RmsNorm(call);
+  if (At(x, x->strides[0] * x->shape[0]) > 1.0f && y->shape[0] > 0) Put(y, 0, 0.0f);
+  return 0;
+}
+KERNEL(ignores_nan);
+
+/* Takes what its workspace holds for sums that were begun, if they are numbers. */
+static int trusts_workspace(const touchstone_call* call) {
+  RmsNorm(call);
+  const float begun = *(const float*)call->workspace;
+  if (!isnan(begun) && call->outputs[0].shape[0] > 0) Put(&call->outputs[0], 0, begun);
+  return 0;
+}
+
 static int before(const touchstone_call* call) {
   RmsNorm(call);
   memset((char*)call->outputs[0].data - 12, 1, 4);
@@ -311,6 +340,7 @@ static int works(const touchstone_call* call) {
   return RmsNorm(call);
 }
 KERNEL_WITH(works, works, Workspace);
+KERNEL_WITH(trusts_workspace, trusts_workspace, Workspace);
 
 static int overworks(const touchstone_call* call) {
   memset(call->workspace, 0, call->workspace_bytes + 1);
@@ -355,6 +385,10 @@ static int after_on_cuda(const touchstone_call* call) {
   memset((char*)call->outputs[0].data - 4, 0, 4);
   return 0;
 }
+static int ones_after_on_cuda(const touchstone_call* call) {
+  on_cuda(call);
+  return FillAfter(call, 0xff);
+}
 static int fails_on_cuda(const touchstone_call* call) {
   *(int*)call->stream = 700; /* the driver's next answer */
   return on_cuda(call);
@@ -375,6 +409,8 @@ WRONG(on_cuda, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 3, TOUCHSTONE_CUDA, "sm_8
 WRONG(no_such_cuda, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 3, TOUCHSTONE_CUDA, "sm_10", on_cuda);
 WRONG(old_on_cuda, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 3, TOUCHSTONE_CUDA, "sm_80", on_cuda);
 WRONG(after_on_cuda, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 3, TOUCHSTONE_CUDA, 0, after_on_cuda);
+WRONG(ones_after_on_cuda, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 3, TOUCHSTONE_CUDA, 0,
+      ones_after_on_cuda);
 WRONG(fails_on_cuda, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 3, TOUCHSTONE_CUDA, 0, fails_on_cuda);
 WRONG(other_device, TOUCHSTONE_ABI, kBytes, "x", "rmsnorm", 3, 9, NULL, RmsNorm);
 WRONG(no_name, TOUCHSTONE_ABI, kBytes, (const char*)16, "rmsnorm", 3, 1, NULL, RmsNorm);
