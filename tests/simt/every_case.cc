@@ -3,6 +3,7 @@
 //
 //   every_case [--op OP] [--kernel ALGORITHM] [--schedules forward,reverse,random:7]
 //              [--landing early|late|random] [--part 1/2] [--first] [--list]
+//              [--planted]   race build: a kernel with a race after each; every run has to fail
 //
 // A line a failure, and at the end "N kernels, M runs, K failures". Exit 0: all bits are the
 // reference's; 1: a failure, or nothing ran; 2: usage.
@@ -27,6 +28,9 @@
 #include "lab/kernel/built_in_kernel.h"
 #include "lab/spec.h"
 #include "tests/simt/kernel_run.h"
+#ifdef TOUCHSTONE_SIMT_RACE
+#include "tests/simt/planted/planted.h"
+#endif
 
 namespace touchstone::lab {
 namespace {
@@ -43,7 +47,7 @@ struct Schedule {
 struct Options {
   std::string op, kernel;
   std::vector<Schedule> schedules;
-  bool first = false, list = false;
+  bool first = false, list = false, planted = false;
   size_t part = 1, parts = 1;
 };
 
@@ -148,13 +152,19 @@ class OnDevice {
 
 // What is wrong with one run of a kernel, a line each.
 std::vector<std::string> Run(const Case& c, const Implementation& kernel, const Tensors& inputs,
-                             const Tensors& wanted, const Schedule& schedule, Poison poison) {
+                             const Tensors& wanted, const Schedule& schedule, Poison poison,
+                             bool planted) {
   std::vector<std::string> wrong;
   Tensors tensors = PoisonedTensors(c, inputs, poison);
   simt::CurrentPolicy() = schedule.policy;
   try {
     const OnDevice on_device(*c.op, tensors);
     lab::Run(c, kernel, &tensors, 1);
+#ifdef TOUCHSTONE_SIMT_RACE
+    if (planted) simt::planted::MissingSyncthreads(true);
+#else
+    (void)planted;
+#endif
   } catch (const std::exception& error) {
     wrong.emplace_back(error.what());
   }
@@ -189,7 +199,8 @@ void RunOp(const OpSpec& op, const Options& options, Totals* totals) {
         // What is never written cannot equal both poisons.
         const Poison poison = k % 2 == 0 ? Poison::kNan : Poison::kFinite;
         ++totals->runs;
-        for (const std::string& what : Run(c, *kernel, inputs, wanted, schedule, poison)) {
+        for (const std::string& what :
+             Run(c, *kernel, inputs, wanted, schedule, poison, options.planted)) {
           ++totals->failures;
           fmt::print("FAILED {} {} {} {}: {}\n", op.name,
                      kernel->name.substr(kernel->name.find('/') + 1), c.Name(), schedule.name,
@@ -216,6 +227,10 @@ int EveryCase(int count, char** words) {
   app.add_option("--part", part, "1/2: every second case, from the first; 2/2: the others");
   app.add_flag("--first", options.first, "a kernel ends with its first failed run");
   app.add_flag("--list", options.list, "only names the cases");
+#ifdef TOUCHSTONE_SIMT_RACE
+  app.add_flag("--planted", options.planted,
+               "a kernel with a race after each: every run has to fail");
+#endif
   try {
     app.parse(count, words);
   } catch (const CLI::ParseError& error) {
