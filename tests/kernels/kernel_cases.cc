@@ -94,8 +94,10 @@ constexpr Shape kShapes[] = {
     {"rope_frequencies",
      "scaled/D2_factor=8_high_freq_factor=31.5_llama3=1_original_max_position_embeddings="
      "197.92034912109375"},
-    // A token in a later round of its thread, and in a later piece of it.
+    // A token in a later round of its thread, and in a later piece of it; a second piece, which is
+    // a case of the lab too, but too large for every_case.
     {"sampling", "normal/B4_V3000_temperature=0"},
+    {"sampling", "normal/B1_V1600000_temperature=0"},
     {"sampling", "zeros/B4_V2560_top_p=0.5"},
     // More keys in a chunk than blocks of memory.
     {"attention", "normal/D8_G2_H4_S7_T4_chunk=1099511627776"},
