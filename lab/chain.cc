@@ -132,6 +132,31 @@ void NoteOpenTokens(const exact::Choices& choices, int64_t per_token, std::set<i
   }
 }
 
+// The tensors that step `number` of a chain names, and no step before it.
+std::set<std::string> FirstReads(const std::vector<StepCase>& steps, size_t number) {
+  std::set<std::string> first;
+  for (const auto& [argument, name] : steps[number].step->tensors) first.insert(name);
+  for (size_t i = 0; i < number; ++i) {
+    for (const auto& [argument, name] : steps[i].step->tensors) first.erase(name);
+  }
+  return first;
+}
+
+// The tensors that step `number` of a chain names once, and no later one at all. Weights are large,
+// and few of them have to be there at the same time.
+std::set<std::string> LastReads(const std::vector<StepCase>& steps, size_t number) {
+  std::multiset<std::string> reads;
+  std::set<std::string> last;
+  for (size_t i = number; i < steps.size(); ++i) {
+    for (const auto& [argument, name] : steps[i].step->tensors) {
+      reads.insert(name);
+      if (i == number) last.insert(name);
+    }
+  }
+  std::erase_if(last, [&](const std::string& name) { return reads.count(name) > 1; });
+  return last;
+}
+
 }  // namespace
 
 std::vector<int64_t> ShapeOf(const Case& c, const Argument& argument) {
@@ -145,6 +170,16 @@ std::vector<int64_t> ShapeOf(const Case& c, const Argument& argument) {
 Dtype DtypeOf(const Case& c, const Argument& argument) {
   if (argument.stored == Stored::kRecipe) return c.recipe;
   return argument.stored == Stored::kF32 ? Dtype::kF32 : Dtype::kI64;
+}
+
+int64_t ElementsOf(const Case& c) {
+  int64_t elements = 0;
+  for (const Argument& argument : c.op->arguments) {
+    int64_t count = 1;
+    for (const int64_t extent : ShapeOf(c, argument)) count *= extent;
+    elements += count;
+  }
+  return elements;
 }
 
 std::vector<StepCase> StepsOf(const Case& chain) {
@@ -212,31 +247,6 @@ void Run(const Case& c, const Implementation& implementation, Tensors* tensors, 
 
 void Run(const Case& c, Tensors* tensors, int threads) {
   Run(c, c.op->implementations.front(), tensors, threads);
-}
-
-// The tensors that step `number` of a chain names, and no step before it.
-std::set<std::string> FirstReads(const std::vector<StepCase>& steps, size_t number) {
-  std::set<std::string> first;
-  for (const auto& [argument, name] : steps[number].step->tensors) first.insert(name);
-  for (size_t i = 0; i < number; ++i) {
-    for (const auto& [argument, name] : steps[i].step->tensors) first.erase(name);
-  }
-  return first;
-}
-
-// The tensors that step `number` of a chain names once, and no later one at all. Weights are large,
-// and few of them have to be there at the same time.
-std::set<std::string> LastReads(const std::vector<StepCase>& steps, size_t number) {
-  std::multiset<std::string> reads;
-  std::set<std::string> last;
-  for (size_t i = number; i < steps.size(); ++i) {
-    for (const auto& [argument, name] : steps[i].step->tensors) {
-      reads.insert(name);
-      if (i == number) last.insert(name);
-    }
-  }
-  std::erase_if(last, [&](const std::string& name) { return reads.count(name) > 1; });
-  return last;
 }
 
 Places AllPlaces(const OpSpec& op, Place place) {

@@ -9,6 +9,7 @@
 // routed ones before that sum is whole computes another chain.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -23,6 +24,8 @@ namespace touchstone::lab {
 // The shape and the dtype that an argument has in a case.
 std::vector<int64_t> ShapeOf(const Case& c, const Argument& argument);
 Dtype DtypeOf(const Case& c, const Argument& argument);
+// Of all arguments of a case.
+int64_t ElementsOf(const Case& c);
 
 // The steps of a chain as cases of their ops, in order. Throws UsageError where a step names an op,
 // argument or tensor that does not exist.

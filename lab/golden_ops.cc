@@ -81,16 +81,6 @@ std::vector<Case> OfFullSuiteAlone(const OpSpec& op) {
   return cases;
 }
 
-int64_t ElementsOf(const Case& c) {
-  int64_t elements = 0;
-  for (const Argument& argument : c.op->arguments) {
-    int64_t count = 1;
-    for (const int64_t extent : ShapeOf(c, argument)) count *= extent;
-    elements += count;
-  }
-  return elements;
-}
-
 }  // namespace
 
 std::string GoldenFile(const std::string& op) { return fmt::format("golden/ops/{}.h5", op); }
@@ -161,13 +151,13 @@ void WriteGolden(const std::vector<std::string>& ops, const std::string& root, S
   }
   if (chosen.empty()) chosen = AllOps();
 
+  const bool is_begun = std::filesystem::exists(ManifestFile(root));
+  const std::string taken_over = ManifestFile(is_begun ? root : RepositoryRoot());
+  golden::Manifest before;
+  if (std::filesystem::exists(taken_over)) before = golden::ReadManifest(taken_over);
   // Entries of other files stay; those of the files that are written now are made anew.
-  golden::Manifest manifest, before;
-  for (const std::string& folder : {root, RepositoryRoot()}) {
-    if (!before.entries.empty() || !std::filesystem::exists(ManifestFile(folder))) continue;
-    before = golden::ReadManifest(ManifestFile(folder));
-    if (!ops.empty() && folder == root) manifest = before;
-  }
+  golden::Manifest manifest;
+  if (is_begun && !ops.empty()) manifest = before;
   std::filesystem::create_directories(root + "/golden/ops");
   for (const OpSpec* op : chosen) {
     const std::string in_file = EntryName(op->name, ""), hashed = HashPrefix(op->name);

@@ -15,6 +15,7 @@
 //                llama3) or double (temperature and top_p of sampling) else
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct CudaLaunch {
   std::string kernel;  // "RmsNormRows<Storage>"
   std::string grid, block, shared = "0";
   std::vector<std::string> arguments;
+  size_t begin = 0, end = 0;  // of the comment's lines in the text, the last newline left out
 };
 
 // The launch that a file's text names. `file` is for messages. Throws KernelUnavailable where there

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -55,18 +54,6 @@ bool HasWord(const std::string& text, const std::string& word) {
     }
   }
   return false;
-}
-
-// The text without the lines of its launch.
-std::string WithoutLaunch(const std::string& text) {
-  std::istringstream lines(text);
-  std::string rest, line;
-  bool is_launch = false;
-  while (std::getline(lines, line)) {
-    is_launch = line.starts_with("// touchstone:") || (is_launch && line.starts_with("//"));
-    if (!is_launch) rest += line + "\n";
-  }
-  return rest;
 }
 
 constexpr char kAttribute[] = R"(
@@ -130,11 +117,13 @@ std::string StarterInCuda(const OpSpec& op, const std::string& file, CudaStarter
                                                verify + file + " --device cuda    (on a GPU)"};
     return StarterComment(op, commands, false) + includes + kUsing + kernel;
   }
+  std::string rest = kUsing + kernel;
+  const CudaLaunch launch = LaunchIn(rest, file, op);
+  rest.erase(launch.begin, launch.end + 1 - launch.begin);
   const std::vector<std::string> commands = {PluginBuild(file), verify + PluginLibrary(file)};
   return StarterComment(op, commands, true) +
          "#include <cstdint>\n#include <cstdlib>\n#include <cstring>\n\n" + includes +
-         "#include \"touchstone.h\"\n" + kUsing + WithoutLaunch(kernel) +
-         PluginAround(op, LaunchIn(kernel + "\nkThreads", file, op));
+         "#include \"touchstone.h\"\n" + rest + PluginAround(op, launch);
 }
 
 }  // namespace touchstone::lab

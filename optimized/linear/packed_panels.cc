@@ -108,8 +108,8 @@ constexpr int GroupsOf(int64_t T) {
 constexpr int64_t kAhead = 512;
 
 // Asks for what `count` rows hold kAhead after element k, at their end for the next rows. It is to
-// come to the second cache alone: rows whose distance is a multiple of 4096 bytes lie in one
-// set of the first, where there is no room for more of them than are worked on.
+// come to the second cache alone: rows whose distance is a multiple of 4096 bytes lie in one set of
+// the first, where there is no room for more of them than are worked on.
 template <typename Storage>
 HWY_INLINE void AskAhead(const Storage* rows, int64_t stride, int64_t count, int64_t k, int64_t C) {
   const int64_t next = k + kAhead;

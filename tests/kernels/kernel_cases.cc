@@ -57,8 +57,8 @@ void operator delete(void* begin, size_t) noexcept { operator delete(begin); }
 namespace touchstone::lab {
 namespace {
 
-constexpr int64_t kSmallElements = 20'000;
-constexpr int64_t kSmallestElements = 4'000;  // those in which each tensor is moved alone, too
+constexpr int64_t kShiftedElements = 20'000;    // of a case whose tensors are moved
+constexpr int64_t kMovedAloneElements = 4'000;  // and in which each is moved alone, too
 
 struct Shape {
   const char* op;
@@ -116,6 +116,7 @@ constexpr Shape kShapes[] = {
 struct Crafted {
   std::string op, name;
   void (*change)(Tensors*);
+  bool is_large = false;  // tried in one recipe and one schedule
 };
 
 // Blocks of keys that no query of a tile sees, between two that some see.
@@ -136,9 +137,17 @@ void AtAnEdge(Tensors* t) {
   t->at("positions").values<int64_t>()[0] = 2205348122;
 }
 
+// Split attention computes as many queries in a launch as half a GiB of partial results holds, 197
+// of the case's 200. Each sees one to four of the keys, so that the rest costs little.
+void SeeFewKeys(Tensors* t) {
+  Tensor& positions = t->at("positions");
+  for (int64_t i = 0; i < positions.count(); ++i) positions.values<int64_t>()[i] = i % 4;
+}
+
 const Crafted kCrafted[] = {
     {"attention", "normal/D8_G1_H1_S2200_T12_chunk=300", FarApart},
     {"sampling", "normal/B1_V262144_sampling_seed=12_temperature=1_top_p=1", AtAnEdge},
+    {"attention", "normal/D128_G1_H40_S67000_T200", SeeFewKeys, true},
 };
 
 // The same tensors, all of them elsewhere, or one alone.
@@ -158,13 +167,6 @@ struct How {
   bool shifted = false;
   std::string only = {};  // the tensor that is shifted; empty: all
 };
-
-// Split attention computes as many queries in a launch as half a GiB of partial results holds, 197
-// of these. Each sees one to four of the keys, so that the rest costs little.
-constexpr Shape kTwoLaunches{"attention", "normal/D128_G1_H40_S67000_T200"};
-void SeeFewKeys(Tensor* positions) {
-  for (int64_t t = 0; t < positions->count(); ++t) positions->values<int64_t>()[t] = t % 4;
-}
 
 // What is wrong with a kernel's run; empty: nothing.
 std::string Tried(const Case& c, const Implementation& kernel, const Tensors& inputs,
@@ -208,7 +210,6 @@ void Try(const Case& c, const std::string& only_kernel, const std::vector<How>& 
   Tensors inputs = MakeTensors(c);
   if (change != nullptr) change(&inputs);
   if (c.op->name == "router") SignNans(&inputs.at("logits"));
-  if (c.Name().ends_with(kTwoLaunches.name)) SeeFewKeys(&inputs.at("positions"));
   Tensors wanted = inputs;
   Run(c, &wanted, 1);
   for (const Implementation& kernel : c.op->implementations) {
@@ -251,23 +252,21 @@ int Main(int count, char** words) {
     for (const Crafted& one : kCrafted) {
       if (op->name != one.op) continue;
       for (const Dtype recipe : op->recipes) {
+        if (one.is_large && recipe != op->recipes.front()) continue;
         const Case c = CaseFromName(*op, std::string(Name(recipe)) + "/" + one.name);
-        Try(c, only_kernel, {{}, {.policy = reverse}}, &totals, one.change);
+        const std::vector<How> both = {{}, {.policy = reverse}};
+        Try(c, only_kernel, one.is_large ? std::vector<How>{{}} : both, &totals, one.change);
       }
     }
     for (const Case& c : CasesOf(*op)) {
-      if (ElementsOf(c) > kSmallElements) continue;
+      if (ElementsOf(c) > kShiftedElements) continue;
       std::vector<How> hows = {{.shifted = true}, {.policy = reverse, .shifted = true}};
-      if (ElementsOf(c) <= kSmallestElements) {
+      if (ElementsOf(c) <= kMovedAloneElements) {
         for (const Argument& argument : op->arguments) {
           hows.push_back({.shifted = true, .only = argument.name});
         }
       }
       Try(c, only_kernel, hows, &totals);
-    }
-    if (op->name == kTwoLaunches.op) {
-      const std::string name = std::string("f32/") + kTwoLaunches.name;
-      Try(CaseFromName(*op, name), only_kernel, {{}}, &totals);
     }
   }
   std::printf("%d runs, %d failures\n", totals.tried, totals.failed);

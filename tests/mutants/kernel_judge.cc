@@ -4,7 +4,6 @@
 // a mutant may end the process.
 //
 // Exit codes: 0 every case is bit-exact; 1 not so; 2 usage.
-#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -20,19 +19,9 @@
 namespace touchstone::lab {
 namespace {
 
-constexpr int64_t kSmallElements = 300'000;  // of every_case, whose cases these are
-
-std::vector<Case> SmallCases(const OpSpec& op) {
-  std::vector<Case> cases = CasesOf(op);
-  std::erase_if(cases, [](const Case& c) { return ElementsOf(c) > kSmallElements; });
-  std::stable_sort(cases.begin(), cases.end(),
-                   [](const Case& a, const Case& b) { return ElementsOf(a) < ElementsOf(b); });
-  return cases;
-}
-
 // Whether every case has the reference's bits.
 bool Judge(const OpSpec& op, const Implementation& implementation) {
-  const std::vector<Case> cases = SmallCases(op);
+  const std::vector<Case> cases = SmallOf(CasesOf(op));
   bool all_exact = !cases.empty();
   for (const Case& c : cases) {
     BuiltInKernel kernel(op, implementation);

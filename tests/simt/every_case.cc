@@ -18,6 +18,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/simt/execution_model.h"
@@ -34,10 +35,6 @@
 
 namespace touchstone::lab {
 namespace {
-
-// A case of published width takes a kernel under the execution model seconds, watched a minute. Two
-// cases of 64 channels and 35 tokens have most of the tiles that one of 5120 has.
-constexpr int64_t kSmallElements = 300'000;
 
 struct Schedule {
   std::string name;
@@ -100,7 +97,6 @@ struct WatchedCase {
 // computed.
 constexpr WatchedCase kWatched[] = {{"attention", "far/S310_chunk=300"}};
 
-// The smallest first: most mistakes show there.
 std::vector<Case> SmallCases(const OpSpec& op) {
   std::vector<Case> cases = CasesOf(op);
   for (const WatchedCase& one : kWatched) {
@@ -109,10 +105,7 @@ std::vector<Case> SmallCases(const OpSpec& op) {
       cases.push_back(CaseFromName(op, fmt::format("{}/{}", Name(recipe), one.name)));
     }
   }
-  std::erase_if(cases, [](const Case& c) { return ElementsOf(c) > kSmallElements; });
-  std::stable_sort(cases.begin(), cases.end(),
-                   [](const Case& a, const Case& b) { return ElementsOf(a) < ElementsOf(b); });
-  return cases;
+  return SmallOf(std::move(cases));
 }
 
 // The kernels of the op that are asked for.
@@ -153,7 +146,7 @@ class OnDevice {
 // What is wrong with one run of a kernel, a line each.
 std::vector<std::string> Run(const Case& c, const Implementation& kernel, const Tensors& inputs,
                              const Tensors& wanted, const Schedule& schedule, Poison poison,
-                             bool planted) {
+                             [[maybe_unused]] bool planted) {
   std::vector<std::string> wrong;
   Tensors tensors = PoisonedTensors(c, inputs, poison);
   simt::CurrentPolicy() = schedule.policy;
@@ -162,8 +155,6 @@ std::vector<std::string> Run(const Case& c, const Implementation& kernel, const 
     lab::Run(c, kernel, &tensors, 1);
 #ifdef TOUCHSTONE_SIMT_RACE
     if (planted) simt::planted::MissingSyncthreads(true);
-#else
-    (void)planted;
 #endif
   } catch (const std::exception& error) {
     wrong.emplace_back(error.what());
