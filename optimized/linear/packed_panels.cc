@@ -2,7 +2,8 @@
 // the reference's chain (N3) and threads, vector length and blocking never reach a bit.
 //
 //   up to kStreamed tokens   the weights are read once, row by row, and meet the tokens' x[k] in
-//                            registers: what limits it is memory
+//                            registers: what limits it is memory; so for more tokens too, some at a
+//                            time, where the outputs fill half a panel at most, as a router's do
 //   more tokens              panels: the weights of a slice are packed [k][outputs of a tile], the
 //                            tokens [k][tokens of a tile]; a tile of sums stays in registers for a
 //                            whole slice: what limits it is the rate of fma
@@ -16,7 +17,6 @@
 #include <cstdint>
 #include <new>
 #include <utility>
-#include <vector>
 
 #include "reference/arithmetic/chain.h"
 #include "reference/arithmetic/parallel.h"
@@ -44,7 +44,8 @@ constexpr int64_t kTokens = 1024;
 template <typename Storage>
 struct Kernels {
   using Weight = View<const Storage, 'F', 'C'>;
-  int64_t streamed = 0;                          // more tokens than these take panels
+  int64_t streamed = 0;                          // most tokens of a call of `stream`
+  int64_t panel = 0;                             // outputs
   int64_t (*stream_width)(int64_t T) = nullptr;  // outputs of a part
   void (*stream)(Weight, const float* x, int64_t part, View<Storage, 'T', 'F'> y) = nullptr;
   void (*pack_tokens)(View<const Storage, 'T', 'C'> x, int64_t begin, float* out) = nullptr;
@@ -332,7 +333,7 @@ void Block(View<const Storage, 'F', 'C'> weight, const float* x, int64_t block,
 template <typename Storage>
 Kernels<Storage> KernelsOf() {
   const auto width = [](int64_t T) { return kGroup<Storage> * GroupsOf<Storage>(T); };
-  return {kStreamed, width, StreamRows<Storage>, PackTokens<Storage>, Block<Storage>};
+  return {kStreamed, kPanel, width, StreamRows<Storage>, PackTokens<Storage>, Block<Storage>};
 }
 Kernels<float> KernelsF32() { return KernelsOf<float>(); }
 Kernels<Bf16> KernelsBf16() { return KernelsOf<Bf16>(); }
@@ -348,17 +349,33 @@ namespace {
 HWY_EXPORT(KernelsF32);
 HWY_EXPORT(KernelsBf16);
 
-// Each part of the outputs by one thread, from the widened tokens.
+// The tokens dense and widened. A copy pays in f32 too: rows that come from memory are asked for by
+// the loop that copies them, and not by the one that computes.
+template <typename Storage>
+hwy::AlignedFreeUniquePtr<float[]> WidenedTokens(View<const Storage, 'T', 'C'> x) {
+  const int64_t T = x.shape[0], C = x.shape[1];
+  auto tokens = hwy::AllocateAligned<float>(static_cast<size_t>(T * C));
+  if (!tokens) throw std::bad_alloc();
+  for (int64_t t = 0; t < T; ++t) {
+    const Storage* from = x.data + t * x.stride[0];
+    float* to = tokens.get() + t * C;
+    if (x.stride[1] == 1) {
+      for (int64_t c = 0; c < C; ++c) to[c] = Widen(from[c]);
+    } else {
+      for (int64_t c = 0; c < C; ++c) to[c] = Widen(from[c * x.stride[1]]);
+    }
+  }
+  return tokens;
+}
+
+// Each part of the outputs by one thread.
 template <typename Storage>
 void StreamAll(const Kernels<Storage>& kernels, View<const Storage, 'T', 'C'> x,
                View<const Storage, 'F', 'C'> weight, View<Storage, 'T', 'F'> y, int threads) {
-  const int64_t T = x.shape[0], C = x.shape[1], width = kernels.stream_width(T);
-  std::vector<float> tokens(static_cast<size_t>(T * C));
-  for (int64_t t = 0; t < T; ++t) {
-    for (int64_t c = 0; c < C; ++c) tokens[static_cast<size_t>(t * C + c)] = Widen(x(t, c));
-  }
+  const int64_t width = kernels.stream_width(x.shape[0]);
+  const auto tokens = WidenedTokens(x);
   ParallelFor((weight.shape[0] + width - 1) / width, threads,
-              [&](int64_t part) { kernels.stream(weight, tokens.data(), part, y); });
+              [&](int64_t part) { kernels.stream(weight, tokens.get(), part, y); });
 }
 
 // All outputs of some tokens, block by block.
@@ -375,6 +392,13 @@ void PanelsOf(const Kernels<Storage>& kernels, View<const Storage, 'T', 'C'> x,
               [&](int64_t block) { kernels.block(weight, tokens.get(), block, y); });
 }
 
+template <typename Element, char kWidth>
+View<Element, 'T', kWidth> Tokens(View<Element, 'T', kWidth> all, int64_t begin, int64_t end) {
+  all.shape[0] = end - begin;
+  all.data += begin * all.stride[0];
+  return all;
+}
+
 template <typename Storage>
 void Multiply(const Kernels<Storage>& kernels, View<const Storage, 'T', 'C'> x,
               View<const Storage, 'F', 'C'> weight, View<Storage, 'T', 'F'> y, int threads) {
@@ -386,17 +410,20 @@ void Multiply(const Kernels<Storage>& kernels, View<const Storage, 'T', 'C'> x,
     return;
   }
   if (T == 0 || F == 0) return;
-  if (T <= kernels.streamed && weight.stride[1] == 1 && F >= kernels.stream_width(T)) {
-    StreamAll(kernels, x, weight, y, threads);
+  const bool is_streamed = T <= kernels.streamed || 2 * F <= kernels.panel;
+  if (is_streamed && weight.stride[1] == 1 &&
+      F >= kernels.stream_width(std::min(T, kernels.streamed))) {
+    const int64_t parts = (T + kernels.streamed - 1) / kernels.streamed;
+    ParallelFor(parts, threads, [&](int64_t part) {
+      const int64_t begin = T * part / parts, end = T * (part + 1) / parts;
+      StreamAll(kernels, Tokens(x, begin, end), weight, Tokens(y, begin, end),
+                parts > 1 ? 1 : threads);
+    });
     return;
   }
   for (int64_t t = 0; t < T; t += kTokens) {
-    View<const Storage, 'T', 'C'> rows = x;
-    View<Storage, 'T', 'F'> outputs = y;
-    rows.shape[0] = outputs.shape[0] = std::min(kTokens, T - t);
-    rows.data += t * x.stride[0];
-    outputs.data += t * y.stride[0];
-    PanelsOf(kernels, rows, weight, outputs, threads);
+    const int64_t end = std::min(T, t + kTokens);
+    PanelsOf(kernels, Tokens(x, t, end), weight, Tokens(y, t, end), threads);
   }
 }
 

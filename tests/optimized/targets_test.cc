@@ -92,12 +92,13 @@ TEST(Targets, GiveTheReferencesBitsInEveryCase) {
   }
 }
 
-// Widths about a vector, the streamed rows and a block of 128; tokens about a tile; 1030 and
-// 515 leave a rest of a slice, of a vector and of 256 lanes.
+// Widths about a vector, the streamed rows, half a panel and a block of 128; tokens about a tile
+// and the most that are streamed together; 1030 and 515 leave a rest of a slice, of a vector and of
+// 256 lanes.
 TEST(Targets, GiveTheReferencesBitsInShapesOfTheirOwn) {
   std::vector<std::string> shapes;
-  for (const int tokens : {1, 2, 3, 5, 8, 9, 16, 17, 29}) {
-    for (const int width : {15, 33, 131}) {
+  for (const int tokens : {1, 2, 3, 5, 8, 9, 16, 17, 29, 50}) {
+    for (const int width : {8, 15, 16, 33, 131}) {
       shapes.push_back(fmt::format("C515_F{}_T{}", width, tokens));
     }
     shapes.push_back(fmt::format("C1030_F65_T{}", tokens));
@@ -123,7 +124,8 @@ TEST(Targets, GiveTheReferencesBitsInLargeTensors) {
   for (const char* name : {"f32/normal/C4111_T1030", "bf16/normal/C8207_T1030"}) {
     ExpectTheReferencesBits(CaseFromName(*FindOp("rmsnorm"), name), {1}, &compared);
   }
-  for (const char* name : {"f32/normal/C17_F19_T1031", "bf16/normal/C17_F19_T2049"}) {
+  for (const char* name :
+       {"f32/normal/C17_F19_T1031", "bf16/normal/C17_F19_T2049", "bf16/normal/C17_F16_T1031"}) {
     ExpectTheReferencesBits(CaseFromName(*FindOp("linear"), name), {2}, &compared);
   }
   EXPECT_GT(compared, 1000000);
