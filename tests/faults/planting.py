@@ -82,6 +82,14 @@ class Build:
         self.links = {}
         self.launcher = ["ccache"] if shutil.which("ccache") else []
 
+    def literal_flags(self):
+        """For wrong code that must do what it says: nothing is concluded from an index that is out
+        of bounds. A mutant may leave a variable unused."""
+        words = shlex.split(next(iter(self.commands.values())))
+        compiler = pathlib.Path(words[words[0].endswith("ccache")]).name
+        loops = [] if compiler.startswith("clang") else ["-fno-aggressive-loop-optimizations"]
+        return ["-O1", *loops, "-w", "-Wno-error"]
+
     def compile_command(self, source):
         try:
             words = shlex.split(self.commands[str(ROOT / source)])

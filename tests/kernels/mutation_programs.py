@@ -16,9 +16,6 @@ from mutation_sites import is_for_nvcc_alone
 from mutation_switches import HEADER, SOURCE, mutated, number_of, switched
 from planting import CannotPlant
 
-# Wrong code must do what it says: nothing is concluded from an index that is out of bounds. A
-# mutation may leave a variable unused.
-FLAGS = ("-O1", "-fno-aggressive-loop-optimizations", "-w", "-Wno-error")
 # The builds that watch every access need no unlucky schedule.
 SCHEDULES = {"plain": "forward,reverse,random:7", "race": "forward", "address": "forward"}
 MEMORY = 8 << 30  # bytes; a sanitizer's shadow is beyond any limit
@@ -97,8 +94,8 @@ class Programs:
         (self.scratch / "objects").mkdir(parents=True, exist_ok=True)
         write_changed(self.scratch / "switch.h", HEADER)
         write_changed(self.scratch / "switch.cc", SOURCE)
-        self.flags = [*FLAGS, *self.build.kernel_flags, f"-I{self.scratch / 'switched'}",
-                      "-include", self.scratch / "switch.h"]
+        self.flags = [*self.build.literal_flags(), *self.build.kernel_flags,
+                      f"-I{self.scratch / 'switched'}", "-include", self.scratch / "switch.h"]
         files = self.found if self.build.needs_all else {site.file for site in sites}
         compiled = sorted({name for file in files for name in self.sources.compiled_from(file)})
         while True:
@@ -159,7 +156,8 @@ class Programs:
             output = folder / (name.replace("/", "_") + ".o")
             text = overlay / "kernels" / name
             self.build.compile(f"kernels/{name}", output,
-                               [*FLAGS, *self.build.kernel_flags, f"-I{overlay}"],
+                               [*self.build.literal_flags(), *self.build.kernel_flags,
+                                f"-I{overlay}"],
                                text_of=text if text.exists() else None)
             objects.append(output)
         objects += self.runtime

@@ -12,9 +12,6 @@ sys.path.insert(0, str(ROOT / "tests/kernels"))
 
 from mutation_programs import Sources  # noqa: E402
 
-# Wrong code must do what it says: nothing is concluded from an index that is out of bounds. A
-# mutant may leave a variable unused.
-FLAGS = ("-O1", "-fno-aggressive-loop-optimizations", "-w", "-Wno-error")
 PROGRAMS = ("kernel_judge", "kernel_cases")
 REJECTED = ("FAILED", "CRASHED", "TIMED OUT")
 
@@ -55,7 +52,7 @@ class KernelJudge:
         if not wanted:
             raise CannotPlant(f"{mutant.target} has nothing of {', '.join(texts)} in it")
         objects = [self.build.compile(f"kernels/{name}", overlay / f"mutant{i}.o",
-                                      [*FLAGS, f"-I{overlay}"],
+                                      [*self.build.literal_flags(), f"-I{overlay}"],
                                       overlay / "kernels" / name
                                       if f"kernels/{name}" in texts else None)
                    for i, name in enumerate(wanted)]
