@@ -63,6 +63,14 @@ def without_precompiled(words):
     return kept
 
 
+def literal_flags(compiler):
+    """For wrong code that must do what it says: nothing is concluded from an index that is out of
+    bounds. A mutant may leave a variable unused."""
+    is_clang = pathlib.Path(compiler).name.startswith("clang")
+    loops = [] if is_clang else ["-fno-aggressive-loop-optimizations"]
+    return ["-O1", *loops, "-w", "-Wno-error"]
+
+
 class Build:
     """The commands of a build folder."""
 
@@ -83,12 +91,8 @@ class Build:
         self.launcher = ["ccache"] if shutil.which("ccache") else []
 
     def literal_flags(self):
-        """For wrong code that must do what it says: nothing is concluded from an index that is out
-        of bounds. A mutant may leave a variable unused."""
         words = shlex.split(next(iter(self.commands.values())))
-        compiler = pathlib.Path(words[words[0].endswith("ccache")]).name
-        loops = [] if compiler.startswith("clang") else ["-fno-aggressive-loop-optimizations"]
-        return ["-O1", *loops, "-w", "-Wno-error"]
+        return literal_flags(words[words[0].endswith("ccache")])
 
     def compile_command(self, source):
         try:

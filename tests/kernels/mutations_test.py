@@ -13,7 +13,7 @@ import mutation_programs  # noqa: E402
 import mutation_sites  # noqa: E402
 import mutation_switches  # noqa: E402
 import mutations  # noqa: E402
-from planting import CannotPlant, run_tool  # noqa: E402
+from planting import CannotPlant, literal_flags, run_tool  # noqa: E402
 
 HEADER = """#pragma once
 #include "kernels/ptx/cp_async.cuh"
@@ -96,6 +96,9 @@ class PlantedBuild:
         self.root, self.library, self.compiler = root, library, compiler
         self.main = root / "planted_cases.o"
         self.compile_main()
+
+    def literal_flags(self):
+        return literal_flags(self.compiler)
 
     def compile_command(self, source):
         return [self.compiler, "-std=c++20", "-x", "c++", "-c", source]
