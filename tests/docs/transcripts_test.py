@@ -104,6 +104,8 @@ def scratch_folder(program, folder):
 def run(command, folder, last_code):
     """(exit code, output) of a command; $? in it is the exit code of the one before."""
     environment = dict(os.environ, LC_ALL="C.UTF-8", TERM="dumb")
+    # What a search may take grows as what its command may.
+    command = re.sub(r"--time (\d+)s", lambda it: f"--time {stretched(int(it[1])):.0f}s", command)
     try:
         ran = subprocess.run(["bash", "-c", f"(exit {last_code})\n{command}"], cwd=folder,
                              env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
