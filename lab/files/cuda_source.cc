@@ -104,7 +104,8 @@ class LaunchReader {
     }
     launch.arguments = Split(std::string(call.substr(1, call.size() - 2)), "the arguments");
     CheckNames(launch);
-    launch.begin = begin_, launch.end = end_;
+    launch.begin = begin_;
+    launch.end = end_;
     return launch;
   }
 

@@ -3,7 +3,8 @@
 //
 //   up to kStreamed tokens   the weights are read once, row by row, and meet the tokens' x[k] in
 //                            registers: what limits it is memory; so for more tokens too, some at a
-//                            time, where the outputs fill half a panel at most, as a router's do
+//                            time, where the outputs fill half a panel at most, as a router's 16 do
+//                            with AVX-512
 //   more tokens              panels: the weights of a slice are packed [k][outputs of a tile], the
 //                            tokens [k][tokens of a tile]; a tile of sums stays in registers for a
 //                            whole slice: what limits it is the rate of fma
@@ -89,8 +90,8 @@ HWY_INLINE void AddSlice(D d, hn::Vec<D> sum, bool first, float* total) {
 
 // The vectors of a group of rows, one row a lane. Processors follow eight streams of memory better
 // than sixteen, and rows whose distance is a multiple of 4096 bytes lie in one set of the first
-// cache, where a Zen 4 has room for eight lines: f32 rows of C = 5120 pass 25 GB/s eight by eight
-// and 17 GB/s sixteen by sixteen.
+// cache, where a Zen 4 has room for eight lines. Measured there, f32 rows of C = 5120 pass 25 GB/s
+// eight by eight and 17 GB/s sixteen by sixteen.
 template <typename Storage>
 using StreamTag = hn::CappedTag<float, sizeof(Storage) == sizeof(Bf16) ? 16 : 8>;
 template <typename Storage>
