@@ -95,9 +95,14 @@ def check_matching():
 
 
 def scratch_folder(program, folder):
-    for entry in ROOT.iterdir():
-        if entry.name not in ("build", ".git", "touchstone"):
-            (folder / entry.name).symlink_to(entry)
+    """The tree, without what a reader of the pages has left in it, where git can tell."""
+    tracked = ""
+    if shutil.which("git"):
+        tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=False, text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    names = {line.split("/")[0] for line in tracked.splitlines()} or set(os.listdir(ROOT))
+    for name in names - {"build", ".git", "touchstone"}:
+        (folder / name).symlink_to(ROOT / name)
     (folder / "touchstone").symlink_to(pathlib.Path(program).resolve())
 
 
